@@ -1,0 +1,38 @@
+/**
+ * Everything kdgrad throws on bad input. One sentence form: `<who>: <what is wrong>, got <values>. <what to do>.`
+ * The command line prints the message of a `KdgradError` without a stack and exits with code 2.
+ */
+export class KdgradError extends Error {
+  override readonly name: string = 'KdgradError'
+}
+
+/** Shapes that do not fit an operation. Thrown while the graph is built, at the user's own line. */
+export class ShapeError extends KdgradError {
+  override readonly name = 'ShapeError'
+}
+
+/** A value outside an operation's domain: a label out of range, a temperature of zero, a dtype that does not fit. */
+export class ValueError extends KdgradError {
+  override readonly name = 'ValueError'
+}
+
+/** A device that is absent, that failed, or that cannot do what was asked. */
+export class DeviceError extends KdgradError {
+  override readonly name = 'DeviceError'
+}
+
+/** A file that is missing, cut short, of another format, or that cannot be written. */
+export class DataError extends KdgradError {
+  override readonly name = 'DataError'
+}
+
+/** A command line or a configuration that says something unknown or contradictory. */
+export class UsageError extends KdgradError {
+  override readonly name = 'UsageError'
+}
+
+/** `[2, 3]`, as every message prints a shape. */
+export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`
+
+/** `[2, 3] and [4]`, as every message lists shapes. */
+export const showAll = (shapes: readonly (readonly number[])[]): string => shapes.map(show).join(' and ')
