@@ -4,6 +4,21 @@
  */
 export class KdgradError extends Error {
   override readonly name: string = 'KdgradError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    startAtCaller(this)
+  }
+}
+
+const HOME = new URL('.', import.meta.url)
+
+/** Drops the leading stack lines that lie inside kdgrad, so that the first one is the user's own. */
+function startAtCaller(error: Error): void {
+  const [head, ...frames] = (error.stack ?? '').split(/\n(?=\s+at )/)
+  const ours = (frame: string) => frame.includes(HOME.href) || frame.includes(`(${HOME.pathname}`)
+  const first = frames.findIndex((frame) => !ours(frame))
+  if (head && first > 0) error.stack = [head, ...frames.slice(first)].join('\n')
 }
 
 /** Shapes that do not fit an operation. Thrown while the graph is built, at the user's own line. */

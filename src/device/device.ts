@@ -1,0 +1,34 @@
+import type { Kernel } from './kernel.ts'
+
+/** Values on a device, opaque to everything but the device that made it. */
+export type DeviceBuffer = object
+
+/** Runs one kernel: buffers for the inputs that have a view, numbers for those that have none, both in order. */
+export type Program = (
+  buffers: readonly DeviceBuffer[],
+  scalars: readonly number[],
+) => DeviceBuffer | Promise<DeviceBuffer>
+
+/** What every device can do. One conformance suite (test/conformance.test.ts) proves each of them. */
+export interface Device {
+  readonly name: string
+  /** float64 on `reference`, float32 everywhere else. */
+  readonly precision: 'float32' | 'float64'
+  /** What runs it, for the table of `kdgrad devices`. */
+  readonly description: string
+  /** True where buffers are memory outside JavaScript's heap and must be released. */
+  readonly manual: boolean
+  /** A kernel's program; equal kernels share one. */
+  compile(kernel: Kernel): Program
+  upload(data: HostData): DeviceBuffer | Promise<DeviceBuffer>
+  /** A copy that the caller owns. */
+  read(buffer: DeviceBuffer): FloatArray | Promise<FloatArray>
+  release(buffer: DeviceBuffer): void
+  close(): Promise<void>
+}
+
+/** Numbers as a device gives them back. */
+export type FloatArray = Float32Array | Float64Array
+
+/** Numbers as a device takes them. */
+export type HostData = FloatArray | Int32Array | Uint8Array

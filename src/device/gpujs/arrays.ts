@@ -1,0 +1,105 @@
+import { DeviceError } from '../../errors.ts'
+import { type Backend, plainRunner, type Runner, type Value } from './backend.ts'
+import type { BuiltKernel, GpuJs, KernelClass, Shortcut } from './library.ts'
+import { type ProbeRun, patchesComputeRight, patchWebAssembly } from './patches.ts'
+
+/** The modes whose values are plain Float32Arrays: `cpu` and `webasm`. */
+type ArrayMode = 'cpu' | 'webasm'
+
+/** A quarter of what WebAssembly can address: two arguments of this size and a result still fit. */
+const LONGEST = 2 ** 28
+
+export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
+  if (mode === 'webasm' && !lib.WebAssemblyKernel.isSupported) {
+    throw new DeviceError('webasm: this JavaScript engine has no WebAssembly. Use the mode cpu.')
+  }
+  const gpu = new lib.GPU({ mode })
+  const create = (source: string, settings: object): Shortcut =>
+    // Without dynamicArguments a kernel insists on the array lengths of its first call.
+    gpu.createKernel(source, { ...settings, dynamicArguments: true })
+  const patched = mode === 'webasm' && patchOnce(lib, create)
+  const kernelClass: KernelClass = mode === 'cpu' ? lib.CPUKernel : lib.WebAssemblyKernel
+  const backend: Backend = {
+    kernelClass,
+    maxKernels: 4096,
+    // Each WebAssembly kernel has a memory of its own, with its arguments and its result.
+    maxBytes: 2 ** 30,
+    patched,
+    describe: () => ({
+      description: mode === 'cpu' ? 'gpu.js JavaScript' : `gpu.js WebAssembly SIMD${patched ? ', patched' : ''}`,
+      software: false,
+    }),
+    limits: () => ({ maxSide1D: LONGEST, maxSide: [LONGEST, LONGEST, LONGEST], maxArrays: 32 }),
+    create,
+    runner: (shortcut, size) =>
+      (mode === 'webasm' && wasmRunner(lib, backend, shortcut, size)) || plainRunner(backend, shortcut, size),
+    result: (_kernel, returned, size) => flatten(returned, size),
+    verify: () => {},
+    bytes: ({ _active }) => (_active ? _active.layout.outputOffset + _active.cells * 4 : 0),
+    upload: (data) => data.slice(),
+    read: (value) => (value as Float32Array).slice(),
+    release: () => {},
+    evict: (kernel: BuiltKernel) => kernel.destroy(),
+    close: () => gpu.destroy(),
+  }
+  return backend
+}
+
+/**
+ * Runs a built WebAssembly kernel without gpu.js's own call, which joins strings and checks types every time: copy the
+ * arguments into the module's memory, run, copy the result out. Array lengths other than the first call's take the
+ * long way, since they need another module.
+ */
+function wasmRunner(lib: GpuJs, backend: Backend, shortcut: Shortcut, size: number): Runner | null {
+  const module = shortcut.kernel._active
+  if (!module?.layout) return null
+  const { f32, run, runSimd, cells, sizeX, layout } = module
+  const arrays = Object.values(layout.arrays).sort((a, b) => a.index - b.index)
+  const scalars = Object.values(layout.scalars).sort((a, b) => a.index - b.index)
+  const output = layout.outputOffset / 4
+  const longWay = plainRunner(backend, shortcut, size)
+  return (values, numbers) => {
+    for (let i = 0; i < arrays.length; i++) {
+      if ((values[i] as Float32Array).length !== arrays[i]!.flatLength) return longWay(values, numbers)
+    }
+    for (let i = 0; i < arrays.length; i++) f32.set(values[i] as Float32Array, arrays[i]!.offset / 4)
+    for (let i = 0; i < scalars.length; i++) f32[scalars[i]!.offset / 4] = numbers[i]!
+    lib.WebAssemblyKernel.dispatchSpans(run, runSimd, cells, sizeX, 0)
+    return f32.slice(output, output + cells)
+  }
+}
+
+/** Rows as one array: without copying where they are windows on one buffer. */
+function flatten(returned: unknown, size: number): Value {
+  const rows = (Array.isArray(returned) ? returned.flat() : [returned]) as Float32Array<ArrayBuffer>[]
+  const [first] = rows
+  if (!first) return new Float32Array(0)
+  if (first.byteOffset === 0 && first.buffer.byteLength === size * 4) return new Float32Array(first.buffer)
+  const flat = new Float32Array(size)
+  let offset = 0
+  for (const row of rows) {
+    flat.set(row, offset)
+    offset += row.length
+  }
+  return flat
+}
+
+/** The patches hold for the whole process: decided at the first opening. */
+const decided = new WeakMap<GpuJs, boolean>()
+
+function patchOnce(lib: GpuJs, create: (source: string, settings: object) => Shortcut): boolean {
+  const known = decided.get(lib)
+  if (known !== undefined) return known
+  const run: ProbeRun = (source, grid, arrays) => {
+    const shortcut = create(source, { output: [...grid], precision: 'single' })
+    const returned = shortcut(...arrays)
+    shortcut.kernel.destroy()
+    return flatten(
+      returned,
+      grid.reduce((product, side) => product * side, 1),
+    ) as Float32Array
+  }
+  const patched = patchWebAssembly(lib.WebAssemblyFunctionNode, () => patchesComputeRight(run))
+  decided.set(lib, patched)
+  return patched
+}

@@ -1,0 +1,57 @@
+import type { BuiltKernel, GpuBuffer, KernelClass, Shortcut, Texture } from './library.ts'
+
+/** What a handle holds. */
+export type Value = Float32Array | Texture | GpuBuffer
+
+/** Array values first, then numbers. */
+export type Runner = (values: readonly Value[], scalars: readonly number[]) => Value | Promise<Value>
+
+export interface Limits {
+  /** Longest [x] grid, and longest array. */
+  readonly maxSide1D: number
+  /** Longest sides of [x, y] and [x, y, z] grids. */
+  readonly maxSide: readonly [number, number, number]
+  readonly maxArrays: number
+}
+
+/** What differs between the modes of gpu.js. The handles, the cache of kernels and the checks are in runtime.ts. */
+export interface Backend {
+  /** A kernel of another class than this has silently degraded. */
+  readonly kernelClass: KernelClass
+  /** The oldest kernels go when there are more than this, or when they hold more bytes than this. */
+  readonly maxKernels: number
+  readonly maxBytes: number
+  readonly patched: boolean
+  /** These three are asked for once a kernel has run: before that there is no GL context. */
+  describe(): { readonly description: string; readonly software: boolean }
+  limits(): Limits
+  create(source: string, settings: object): Shortcut
+  /** How to run a kernel that its first call has built, given how to turn what it returns into a value. */
+  runner(shortcut: Shortcut, size: number): Runner
+  /** What the kernel returned, as a flat value. */
+  result(kernel: BuiltKernel, returned: unknown, size: number): Value
+  /** Throws what else went wrong in a first run. */
+  verify(kernel: BuiltKernel): void
+  /** Bytes that a built kernel holds on to. */
+  bytes(kernel: BuiltKernel): number
+  /** Null where an array must go through a kernel to get onto the device. */
+  upload(data: Float32Array): Value | null
+  read(value: Value, size: number): Float32Array | Promise<Float32Array>
+  release(value: Value): void
+  evict(kernel: BuiltKernel): void
+  close(): Promise<void>
+}
+
+/** Runs a kernel through gpu.js's own call. */
+export const plainRunner =
+  (backend: Pick<Backend, 'result'>, shortcut: Shortcut, size: number): Runner =>
+  (values, scalars) => {
+    const returned = shortcut(...values, ...scalars)
+    return returned instanceof Promise
+      ? returned.then((settled: unknown) => backend.result(shortcut.kernel, settled, size))
+      : backend.result(shortcut.kernel, returned, size)
+  }
+
+/** Names of adapters and renderers that are the processor in disguise. */
+export const isSoftware = (name: string): boolean =>
+  /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render/i.test(name)

@@ -1,0 +1,150 @@
+import { DeviceError } from '../../errors.ts'
+import { type Backend, isSoftware, plainRunner } from './backend.ts'
+import type { BuiltKernel, GpuBuffer, GpuContext, GpuEntry, GpuJs } from './library.ts'
+
+const MAP_READ = 0x0001
+const COPY_SRC = 0x0004
+const COPY_DST = 0x0008
+const STORAGE = 0x0080
+
+/** The webgpu mode: a value is a storage buffer. Calls give promises. */
+export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<Backend> {
+  const shared = await joinDevice(lib, findEntry)
+  const { context } = shared
+  const { device } = context
+  const gpu = new lib.GPU({ mode: 'webgpu' })
+  const check = (): void => {
+    if (shared.fault) throw new DeviceError(`webgpu: the device reported a fault, got "${shared.fault}". Open it anew.`)
+  }
+  const backend: Backend = {
+    kernelClass: lib.WebGPUKernel,
+    maxKernels: 1024,
+    maxBytes: Number.POSITIVE_INFINITY,
+    patched: false,
+    describe() {
+      const { vendor, architecture, description, isFallbackAdapter } = context.adapter.info ?? {}
+      const name = [vendor, architecture].filter(Boolean).join(' ') || description || 'unnamed adapter'
+      const software = isFallbackAdapter === true || isSoftware(`${name} ${description}`)
+      return { description: software ? `${name} (software)` : name, software }
+    },
+    limits() {
+      const { limits } = device
+      const groups = limits.maxComputeWorkgroupsPerDimension
+      return {
+        maxSide1D: Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / 4),
+        // gpu.js's workgroups are 8 by 8 by 1.
+        maxSide: [groups * 8, groups * 8, groups],
+        // One binding is the result.
+        maxArrays: limits.maxStorageBuffersPerShaderStage - 1,
+      }
+    },
+    create: (source, settings) =>
+      gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
+    runner(shortcut, size) {
+      const run = plainRunner(backend, shortcut, size)
+      return (values, scalars) => {
+        check()
+        return run(values, scalars)
+      }
+    },
+    result(kernel, returned) {
+      letGoOfResult(kernel)
+      return returned as GpuBuffer
+    },
+    verify: check,
+    bytes: () => 0,
+    upload(data) {
+      const buffer = device.createBuffer({ size: data.byteLength, usage: STORAGE | COPY_SRC | COPY_DST })
+      device.queue.writeBuffer(buffer, 0, data)
+      return new lib.WebGPUBufferResult({ buffer, output: [data.length], componentCount: 1, context, kernel: null })
+    },
+    async read(value, size) {
+      check()
+      const bytes = size * 4
+      const staging = device.createBuffer({ size: bytes, usage: MAP_READ | COPY_DST })
+      const encoder = device.createCommandEncoder()
+      encoder.copyBufferToBuffer((value as GpuBuffer).buffer, 0, staging, 0, bytes)
+      device.queue.submit([encoder.finish()])
+      await staging.mapAsync(MAP_READ)
+      const numbers = new Float32Array(staging.getMappedRange().slice(0))
+      staging.destroy()
+      check()
+      return numbers
+    },
+    release: (value) => (value as GpuBuffer).delete(),
+    evict: (kernel) => kernel.destroy(),
+    async close() {
+      await gpu.destroy()
+      shared.leave()
+    },
+  }
+  return backend
+}
+
+/** Otherwise every kernel would keep its last result alive, released or not. */
+function letGoOfResult(kernel: BuiltKernel): void {
+  if (!kernel.outputBuffer) return
+  kernel.outputBuffer._refs--
+  kernel.outputBuffer = null
+}
+
+interface SharedDevice {
+  readonly context: GpuContext
+  /** Keeps Dawn from being collected under its device. */
+  readonly entry: GpuEntry
+  fault: string | null
+  users: number
+  leave(): void
+}
+
+/** gpu.js builds all kernels on one device of the process, so all runtimes share it; the last one to leave ends it. */
+let current: Promise<SharedDevice> | null = null
+
+async function joinDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<SharedDevice> {
+  current ??= openDevice(lib, findEntry)
+  try {
+    const shared = await current
+    shared.users++
+    return shared
+  } catch (cause) {
+    current = null
+    throw cause
+  }
+}
+
+async function openDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<SharedDevice> {
+  const entry = await findEntry()
+  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter) {
+    throw new DeviceError(
+      'webgpu: no adapter found. Install a Vulkan driver, or set VK_ICD_FILENAMES to a software adapter.',
+    )
+  }
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits
+  const device = await adapter.requestDevice({
+    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
+  })
+  const context: GpuContext = { adapter, device, isLost: false }
+  const shared: SharedDevice = {
+    context,
+    entry,
+    fault: null,
+    users: 0,
+    leave() {
+      if (--shared.users > 0) return
+      current = null
+      device.destroy()
+    },
+  }
+  device.onuncapturederror = ({ error }) => {
+    shared.fault ??= error.message
+  }
+  void device.lost.then(({ reason, message }) => {
+    context.isLost = true
+    shared.fault ??= `device lost: ${message || reason}`
+  })
+  // gpu.js would ask for its own device, with the default limits (7 arrays), and report faults on the console.
+  lib.WebGPUContext.acquire = async () => context
+  Object.defineProperty(lib.WebGPUContext, 'isSupported', { get: () => true, configurable: true })
+  return shared
+}

@@ -1,0 +1,41 @@
+import type { Device, DeviceBuffer } from '../device.ts'
+import { textCompiler } from '../text-device.ts'
+import type { TextStep } from '../text/text.ts'
+import { type GpuMode, type Handle, type Runtime, openRuntime } from './runtime.ts'
+
+/** A gpu.js mode behind the device interface: prints kernels as text and has gpu.js generate the code. */
+export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
+  const runtime = await openRuntime(mode)
+  return {
+    name,
+    precision: 'float32',
+    description: runtime.description,
+    manual: mode !== 'webasm' && mode !== 'cpu',
+    compile: textCompiler({
+      limits: { side: runtime.limits.maxSide },
+      build: (step) => build(runtime, step),
+      empty: () => runtime.upload(nothing),
+      release: (buffer) => runtime.release(buffer as Handle),
+    }),
+    upload: (data) => runtime.upload(data.length === 0 ? nothing : Float32Array.from(data)),
+    read: (buffer) => runtime.read(buffer as Handle),
+    release: (buffer: DeviceBuffer) => runtime.release(buffer as Handle),
+    close: () => runtime.close(),
+  }
+}
+
+// gpu.js has no empty arrays; nothing ever reads this one.
+const nothing = new Float32Array(1)
+
+function build(runtime: Runtime, { name, grid, arrays, scalars, body }: TextStep) {
+  const names = [...arrays.map((_, i) => `x${i}`), ...Array.from({ length: scalars }, (_, i) => `s${i}`)]
+  const statements = body.replace(/\$([xyz])/g, 'this.thread.$1')
+  const run = runtime.compile({
+    name,
+    source: `function (${names.join(', ')}) { ${statements} }`,
+    grid,
+    arrays: arrays.length,
+    scalars,
+  })
+  return (buffers: readonly DeviceBuffer[], numbers: readonly number[]) => run(buffers as Handle[], numbers)
+}

@@ -1,0 +1,150 @@
+import type { PatchTarget } from './patches.ts'
+
+/**
+ * gpu.js 2.24.1 as far as it is used here. Its own types are poor (`input` is a type only, `loopMaxIterations` is
+ * missing, nothing private is there), so runtime.ts casts the package to these once. Members marked private may
+ * change with any version: that is why the version is pinned.
+ */
+export interface GpuJs {
+  readonly GPU: (new (settings: { mode: string }) => Gpu) & { readonly isWebGL2Supported: boolean }
+  readonly CPUKernel: KernelClass
+  readonly HeadlessGLKernel: GlKernelClass
+  readonly WebGL2Kernel: GlKernelClass
+  readonly WebGPUKernel: KernelClass
+  readonly WebGPUContext: { acquire: () => Promise<GpuContext>; readonly isSupported: boolean }
+  readonly WebGPUBufferResult: new (settings: object) => GpuBuffer
+  readonly WebAssemblyKernel: KernelClass & {
+    readonly isSupported: boolean
+    dispatchSpans(run: WasmRun, runSimd: WasmRun | null, cells: number, width: number, seed: number): string
+  }
+  readonly WebAssemblyFunctionNode?: PatchTarget
+}
+
+export interface KernelClass {
+  readonly mode: string
+}
+
+export interface GlKernelClass extends KernelClass {
+  readonly isSupported: boolean
+  readonly features: { readonly maxTextureSize: number }
+}
+
+export interface Gpu {
+  readonly context: Gl | null
+  createKernel(source: string, settings: object): Shortcut
+  destroy(): Promise<void>
+}
+
+/** What createKernel returns: it builds at the first call, and may then stand for another kernel than before. */
+export interface Shortcut {
+  (...args: unknown[]): unknown
+  readonly kernel: BuiltKernel
+}
+
+export interface BuiltKernel {
+  readonly constructor: KernelClass
+  readonly fallbackReason: string | null
+  readonly gpu: { readonly kernels: unknown[] }
+  destroy(): void
+  /** webasm, private: the module in use, with the arguments laid out in its own memory. */
+  readonly _active?: WasmModule | null
+  /** webgpu, private: the latest result's buffer, which the kernel keeps alive. */
+  outputBuffer?: { _refs: number } | null
+  /** GL, private. */
+  readonly program?: object
+  readonly vertShader?: object
+  readonly fragShader?: object
+  readonly texture?: Texture | null
+}
+
+export type WasmRun = (start: number, end: number, seed: number) => void
+
+export interface WasmModule {
+  readonly f32: Float32Array
+  readonly run: WasmRun
+  readonly runSimd: WasmRun | null
+  readonly cells: number
+  readonly sizeX: number
+  /** Offsets in bytes. */
+  readonly layout: {
+    readonly arrays: Readonly<Record<string, { index: number; offset: number; flatLength: number }>>
+    readonly scalars: Readonly<Record<string, { index: number; offset: number }>>
+    readonly outputOffset: number
+  }
+}
+
+/** A GL result: one number per texel, in its first channel. */
+export interface Texture {
+  readonly texture: object
+  readonly size: ArrayLike<number>
+  delete(): void
+}
+
+/** The members of WebGLRenderingContext used here; headless-gl's context is not an instance of it. */
+export type Gl = Pick<
+  WebGLRenderingContext,
+  | 'getParameter'
+  | 'getExtension'
+  | 'getProgramParameter'
+  | 'deleteProgram'
+  | 'deleteShader'
+  | 'createFramebuffer'
+  | 'bindFramebuffer'
+  | 'framebufferTexture2D'
+  | 'readPixels'
+  | 'deleteFramebuffer'
+>
+
+/** A WebGPU result. */
+export interface GpuBuffer {
+  readonly buffer: object
+  delete(): void
+}
+
+export interface GpuContext {
+  readonly adapter: GpuAdapter
+  readonly device: GpuDevice
+  isLost: boolean
+}
+
+export interface GpuAdapter {
+  readonly limits: Readonly<Record<GpuLimit, number>>
+  readonly info?: {
+    readonly vendor?: string
+    readonly architecture?: string
+    readonly description?: string
+    readonly isFallbackAdapter?: boolean
+  }
+  requestDevice(settings: object): Promise<GpuDevice>
+}
+
+export type GpuLimit =
+  | 'maxStorageBufferBindingSize'
+  | 'maxBufferSize'
+  | 'maxStorageBuffersPerShaderStage'
+  | 'maxComputeWorkgroupsPerDimension'
+
+export interface GpuDevice {
+  readonly limits: Readonly<Record<GpuLimit, number>>
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>
+  readonly queue: {
+    writeBuffer(buffer: object, offset: number, data: Float32Array): void
+    submit(commands: readonly unknown[]): void
+  }
+  onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null
+  createBuffer(settings: object): {
+    mapAsync(mode: number): Promise<void>
+    getMappedRange(): ArrayBuffer
+    destroy(): void
+  }
+  createCommandEncoder(): {
+    copyBufferToBuffer(from: object, fromOffset: number, to: object, toOffset: number, bytes: number): void
+    finish(): unknown
+  }
+  destroy(): void
+}
+
+/** navigator.gpu, or what the `webgpu` package makes in Node. */
+export interface GpuEntry {
+  requestAdapter(settings: object): Promise<GpuAdapter | null>
+}

@@ -1,0 +1,116 @@
+import { DeviceError } from '../../errors.ts'
+import { type Backend, isSoftware, plainRunner } from './backend.ts'
+import type { Gl, GpuJs, Texture } from './library.ts'
+import { quietly } from './quietly.ts'
+
+const FRAMEBUFFER = 0x8d40
+const COLOR_ATTACHMENT0 = 0x8ce0
+const TEXTURE_2D = 0x0de1
+const RGBA = 0x1908
+const FLOAT = 0x1406
+const LINK_STATUS = 0x8b82
+const MAX_TEXTURE_IMAGE_UNITS = 0x8872
+const RENDERER = 0x1f01
+const UNMASKED_RENDERER_WEBGL = 0x9246
+
+/** The GL modes: a value is a texture with one number per texel. Calls are synchronous. */
+export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend {
+  const kernelClass = mode === 'headlessgl' ? lib.HeadlessGLKernel : lib.WebGL2Kernel
+  const gpu = new lib.GPU({ mode })
+  const gl = (): Gl => {
+    if (!gpu.context) throw new DeviceError(`${mode}: no kernel has run yet. This is an error in kdgrad.`)
+    return gpu.context
+  }
+  const backend: Backend = {
+    kernelClass,
+    maxKernels: 512,
+    maxBytes: Number.POSITIVE_INFINITY,
+    patched: false,
+    describe() {
+      const renderer = rendererOf(gl())
+      return { description: renderer, software: isSoftware(renderer) }
+    },
+    limits() {
+      const side = kernelClass.features.maxTextureSize
+      // [x] and [x, y, z] are folded into a near square; only [x, y] is taken as it is. Above 2^24 indices are inexact.
+      const most = Math.min(side * side, 2 ** 24)
+      // gpu.js uses texture unit 15 as a scratch place for new results: an argument there would be overwritten.
+      const units = Number(gl().getParameter(MAX_TEXTURE_IMAGE_UNITS))
+      return { maxSide1D: most, maxSide: [side, side, most], maxArrays: Math.min(units, 15) }
+    },
+    create: (source, settings) =>
+      gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
+    runner: (shortcut, size) => plainRunner(backend, shortcut, size),
+    result: (_kernel, returned) => returned as Texture,
+    verify(kernel) {
+      // A program that does not link (too many textures, say) draws zeros and only warns on the console.
+      if (!gl().getProgramParameter(kernel.program as WebGLProgram, LINK_STATUS)) {
+        throw new Error('its GL program did not link')
+      }
+    },
+    bytes: () => 0,
+    upload: () => null,
+    read: (value, size) => readTexture(gl(), value as Texture, size),
+    release: (value) => (value as Texture).delete(),
+    evict(kernel) {
+      // Not kernel.destroy(): it deletes textures that handles still share, and takes away the context they need to
+      // be released with.
+      kernel.texture?.delete()
+      gl().deleteProgram(kernel.program as WebGLProgram)
+      gl().deleteShader(kernel.vertShader as WebGLShader)
+      gl().deleteShader(kernel.fragShader as WebGLShader)
+      const index = kernel.gpu.kernels.indexOf(kernel)
+      if (index >= 0) kernel.gpu.kernels.splice(index, 1)
+    },
+    close: () => gpu.destroy(),
+  }
+  return backend
+}
+
+/** Throws why headlessgl is absent. `importGl` loads the package `gl`. */
+export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unknown>): Promise<void> {
+  if (quietly(() => lib.HeadlessGLKernel.isSupported).value) return
+  try {
+    await importGl()
+  } catch (cause) {
+    const reason = String((cause as Error).message).split('\n')[0]
+    throw new DeviceError(
+      `headlessgl: the optional package gl is not installed or not built, got "${reason}". ` +
+        'Install the headers of X11 and Mesa (libxi-dev libgl1-mesa-dev libx11-dev libxext-dev), then run npm install gl.',
+      { cause },
+    )
+  }
+  throw new DeviceError(
+    'headlessgl: no OpenGL context can be opened. Set DISPLAY to an X server, or start kdgrad under xvfb-run -a.',
+  )
+}
+
+/** Throws why webgl2 is absent. */
+export function assertWebGl2(lib: GpuJs): void {
+  if (typeof document === 'undefined' && typeof OffscreenCanvas === 'undefined') {
+    throw new DeviceError('webgl2: only a browser has it, and this is none. In Node use headlessgl, webgpu or webasm.')
+  }
+  if (!quietly(() => lib.GPU.isWebGL2Supported).value) {
+    throw new DeviceError('webgl2: this browser gives no WebGL 2 context. Turn on graphics acceleration, or use webasm.')
+  }
+}
+
+/** gpu.js reads through the kernel that made the texture; this also works when that kernel has been evicted. */
+function readTexture(gl: Gl, { texture, size }: Texture, count: number): Float32Array {
+  const width = size[0] ?? 0
+  const height = size[1] ?? 0
+  const texels = new Float32Array(width * height * 4)
+  const framebuffer = gl.createFramebuffer()
+  gl.bindFramebuffer(FRAMEBUFFER, framebuffer)
+  gl.framebufferTexture2D(FRAMEBUFFER, COLOR_ATTACHMENT0, TEXTURE_2D, texture as WebGLTexture, 0)
+  gl.readPixels(0, 0, width, height, RGBA, FLOAT, texels)
+  gl.deleteFramebuffer(framebuffer)
+  const numbers = new Float32Array(count)
+  for (let i = 0; i < count; i++) numbers[i] = texels[i * 4] as number
+  return numbers
+}
+
+function rendererOf(gl: Gl): string {
+  const unmasked = gl.getExtension('WEBGL_debug_renderer_info') && gl.getParameter(UNMASKED_RENDERER_WEBGL)
+  return String(unmasked || gl.getParameter(RENDERER))
+}

@@ -1,0 +1,110 @@
+import { type Shape, sizeOf } from '../../shape.ts'
+import type { View } from '../../view.ts'
+
+/** Largest output side a device can run, per thread axis. */
+export interface Limits {
+  readonly side: readonly [x: number, y: number, z: number]
+}
+
+export const unlimited: Limits = { side: [Infinity, Infinity, Infinity] }
+
+/** One output cell per thread: the sides of the thread grid, and each output coordinate in terms of `$x`, `$y`, `$z`. */
+export interface Grid {
+  readonly sides: readonly number[]
+  readonly coords: readonly string[]
+}
+
+/** x runs along the last dim, y along the one before, z along all others; one long side where that is too large. */
+export function gridOf(shape: Shape, { side }: Limits): Grid {
+  const rank = shape.length
+  if (rank === 0) return { sides: [1], coords: [] }
+  if (rank === 1) return { sides: [...shape], coords: ['$x'] }
+  const outer = shape.slice(0, -2)
+  const sides = [shape[rank - 1]!, shape[rank - 2]!, sizeOf(outer)]
+  if (sides.some((n, axis) => n > side[axis]!))
+    return { sides: [sizeOf(shape)], coords: unravel('$x', shape) }
+  return rank === 2
+    ? { sides: sides.slice(0, 2), coords: ['$y', '$x'] }
+    : { sides, coords: [...unravel('$z', outer), '$y', '$x'] }
+}
+
+/** The coordinates of a flat index. */
+export function unravel(index: string, shape: Shape): string[] {
+  const total = sizeOf(shape)
+  return shape.map((n, d) => {
+    const below = sizeOf(shape.slice(d + 1))
+    if (n === 1) return '0'
+    const upper = quotient(index, below, total)
+    return d === 0 ? upper : remainder(upper, n, Math.ceil(total / below))
+  })
+}
+
+/**
+ * floor(index / divisor) for a whole index below `range`, as a whole-number expression. GPUs may round a quotient down
+ * past a whole number; half a unit keeps it clear of that while it still fits float32.
+ */
+export function quotient(index: string, divisor: number, range: number): string {
+  if (divisor === 1) return index
+  if (Number.isInteger(Math.log2(divisor))) return `(${index} >> ${Math.log2(divisor)})`
+  return range <= 2 ** 21 ? `(((${index} + 0.5) / ${divisor}) | 0)` : `((${index} / ${divisor}) | 0)`
+}
+
+export function remainder(index: string, divisor: number, range: number): string {
+  if (range <= divisor) return index
+  if (Number.isInteger(Math.log2(divisor))) return `(${index} & ${divisor - 1})`
+  return `(${index} - ${quotient(index, divisor, range)} * ${divisor})`
+}
+
+/** Where an element lies in its buffer, as an expression in whole numbers. */
+export function address(view: View, coords: readonly string[]): string {
+  let text = ''
+  const term = (sign: number, body: string) => {
+    text += text === '' ? (sign < 0 ? `0 - ${body}` : body) : `${sign < 0 ? ' - ' : ' + '}${body}`
+  }
+  if (view.offset > 0) term(1, String(view.offset))
+  view.shape.forEach((n, d) => {
+    const stride = view.strides[d]!
+    if (n === 1 || stride === 0 || coords[d] === '0') return
+    term(stride, Math.abs(stride) === 1 ? coords[d]! : `${coords[d]} * ${Math.abs(stride)}`)
+  })
+  if (view.offset < 0) term(-1, String(-view.offset))
+  return text === '' ? '0' : text
+}
+
+/** Reads an element: 0 outside the view's mask. */
+export function load(array: string, view: View, coords: readonly string[]): string {
+  const inside = (view.mask ?? []).flatMap(([low, high], d) => [
+    ...(low > 0 ? [`${coords[d]} >= ${low}`] : []),
+    ...(high < view.shape[d]! ? [`${coords[d]} < ${high}`] : []),
+  ])
+  const read = `${array}[${address(view, coords)}]`
+  return inside.length === 0 ? read : `(${inside.join(' && ')} ? ${read} : 0.0)`
+}
+
+/** Drops dims of size 1 and joins neighbours that every view walks through in one stride, so that most kernels are flat. */
+export function joinDims(shape: Shape, views: readonly View[]): { shape: Shape; views: View[] } {
+  const whole = (d: number) =>
+    views.every((v) => v.mask === null || (v.mask[d]![0] === 0 && v.mask[d]![1] === shape[d]))
+  const groups: number[][] = []
+  shape.forEach((n, d) => {
+    if (n === 1 && whole(d)) return
+    const outer = groups.at(-1)?.at(-1)
+    const inOneStride =
+      outer !== undefined &&
+      whole(outer) &&
+      whole(d) &&
+      views.every((v) => v.strides[outer] === v.strides[d]! * n)
+    if (inOneStride) groups.at(-1)!.push(d)
+    else groups.push([d])
+  })
+  const joined = groups.map((group) => sizeOf(group.map((d) => shape[d]!)))
+  return {
+    shape: joined,
+    views: views.map((v) => ({
+      shape: joined,
+      strides: groups.map((group) => v.strides[group.at(-1)!]!),
+      offset: v.offset,
+      mask: v.mask && groups.map((group, k) => (group.length > 1 ? [0, joined[k]!] : v.mask![group[0]!]!)),
+    })),
+  }
+}

@@ -1,0 +1,48 @@
+import type { ReduceKernel } from '../kernel.ts'
+import { gridOf, joinDims, load } from './grid.ts'
+import { buffersOf, loop, sumLoops, type Writer } from './text.ts'
+
+/** One output cell per kept element, looping over the reduced dims. */
+export function writeReduce(w: Writer, kernel: ReduceKernel): void {
+  const { source, view } = buffersOf(kernel)[0]!
+  const kept = view.shape.map((_, d) => d).filter((d) => !kernel.dims.includes(d))
+  const part = (dims: readonly number[]) => {
+    const shape = dims.map((d) => view.shape[d]!)
+    const strides = dims.map((d) => view.strides[d]!)
+    const mask = view.mask && dims.map((d) => view.mask![d]!)
+    return joinDims(shape, [{ shape, strides, offset: 0, mask }])
+  }
+  const outer = part(kept)
+  const inner = part(kernel.dims)
+  const joined = {
+    shape: [...outer.shape, ...inner.shape],
+    strides: [...outer.views[0]!.strides, ...inner.views[0]!.strides],
+    offset: view.offset,
+    mask: view.mask && [...outer.views[0]!.mask!, ...inner.views[0]!.mask!],
+  }
+  const { sides, coords } = gridOf(outer.shape, w.limits)
+  const read = (at: readonly string[]) => load('x0', joined, [...coords, ...at])
+  const body =
+    kernel.op === 'sum'
+      ? `let s = 0.0; ${sumLoops('s', inner.shape, read)} return s;`
+      : extreme(kernel.op, inner.shape, read)
+  w.step(sides, [source], body)
+}
+
+/** The first extreme, or its place. NaN counts as the most extreme of all, as in PyTorch. */
+function extreme(
+  op: 'max' | 'min' | 'argmax' | 'argmin',
+  sizes: readonly number[],
+  read: (at: string[]) => string,
+): string {
+  const places = op === 'argmax' || op === 'argmin'
+  const beats = op === 'max' || op === 'argmax' ? '>' : '<'
+  const at = sizes.map((_, d) => `r${d}`)
+  const isNumber = (v: string) => `(${v} < 0.0 || ${v} >= 0.0)`
+  const better = `(v ${beats} m || !${isNumber('v')}) && ${isNumber('m')} ? 1.0 : 0.0`
+  const place = at[0] ?? '0'
+  const step = `let v = ${read(at)}; let t = ${better}; m = t > 0.5 ? v : m;${places ? ` k = t > 0.5 ? ${place} : k;` : ''}`
+  const loops = sizes.reduceRight((body, n, d) => loop(`r${d}`, n, body), step)
+  const first = read(sizes.map(() => '0'))
+  return `let m = ${first};${places ? ' let k = 0.0;' : ''} ${loops} return ${places ? 'k' : 'm'};`
+}

@@ -1,0 +1,98 @@
+import type { Device, DeviceBuffer, Program } from '../device/device.ts'
+import type { AnyTensor } from '../tensor.ts'
+import { type Plan, plan, walk } from './plan.ts'
+import { Storage } from './storage.ts'
+
+/** Plans kept per device; the least recently used goes first. */
+const PLANS = 512
+
+interface Ready {
+  readonly plan: Plan
+  readonly programs: readonly Program[]
+}
+
+const cache = new WeakMap<Device, Map<string, Ready>>()
+
+/**
+ * Gives every tensor its values on `device`, in one pass: graph, plan (found by structure when the same graph was
+ * realized before), run. Intermediate buffers are released after their last use.
+ */
+export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): Promise<void> {
+  const roots = tensors.filter((t) => !(t.storage?.device === device))
+  if (roots.length === 0) return
+  await Promise.all(roots.filter((t) => t.op === null || t.storage !== null).map((t) => place(t, device)))
+  const computed = [...new Set(roots.filter((t) => t.storage === null))]
+  if (computed.length === 0) return
+
+  const walked = walk(computed)
+  const { plan, programs } = ready(device, computed, walked)
+  const slots: (DeviceBuffer | undefined)[] = []
+  for (const leaf of walked.leaves) {
+    if (!leaf.constant) {
+      const placed = place(leaf, device)
+      if (placed) await placed
+    }
+    slots.push(leaf.constant ? undefined : leaf.storage!.buffer)
+  }
+  const owned = new Set<number>()
+  try {
+    for (let i = 0; i < plan.steps.length; i++) {
+      const step = plan.steps[i]!
+      const made = programs[i]!(
+        step.buffers.map((slot) => slots[slot]!),
+        step.scalars.map((leaf) => walked.leaves[leaf]!.host![0]!),
+      )
+      slots[step.out] = made instanceof Promise ? await made : made
+      owned.add(step.out)
+      for (const slot of step.frees) {
+        device.release(slots[slot]!)
+        slots[slot] = undefined
+        owned.delete(slot)
+      }
+    }
+  } catch (error) {
+    for (const slot of owned) device.release(slots[slot]!)
+    throw error
+  }
+  const storages = new Map<number, Storage>()
+  computed.forEach((tensor, i) => {
+    const slot = plan.outputs[i]!
+    const storage = storages.get(slot) ?? new Storage(device, slots[slot]!)
+    storages.set(slot, storage)
+    // A realize that ran at the same time may have been first.
+    if (tensor.storage) return
+    tensor.storage = storage.hold(tensor)
+  })
+}
+
+function ready(device: Device, roots: readonly AnyTensor[], walked: ReturnType<typeof walk>): Ready {
+  const plans = cache.get(device) ?? new Map<string, Ready>()
+  cache.set(device, plans)
+  let found = plans.get(walked.key)
+  if (found) plans.delete(walked.key)
+  else {
+    const made = plan(roots, walked)
+    found = { plan: made, programs: made.steps.map((step) => device.compile(step.kernel)) }
+  }
+  plans.set(walked.key, found)
+  if (plans.size > PLANS) plans.delete(plans.keys().next().value!)
+  return found
+}
+
+/** Uploads a leaf, or moves a realized tensor over from another device. */
+function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
+  const { storage } = leaf
+  if (storage?.device === device) return
+  const put = (buffer: DeviceBuffer) => {
+    storage?.drop(leaf)
+    leaf.storage = new Storage(device, buffer).hold(leaf)
+  }
+  if (leaf.host) {
+    const buffer = device.upload(leaf.host)
+    return buffer instanceof Promise ? buffer.then(put) : void put(buffer)
+  }
+  return (async () => {
+    const values = await storage!.device.read(storage!.buffer)
+    put(await device.upload(values))
+  })()
+}

@@ -1,0 +1,40 @@
+import { currentDevice } from '../device/current.ts'
+import type { FloatArray } from '../device/device.ts'
+import { ShapeError, show } from '../errors.ts'
+import type { AnyTensor, DType, Nested } from '../tensor.ts'
+import { realizeOn } from './realize.ts'
+
+/**
+ * Gives all tensors their values in one pass over the device. Reading a value (`item`, `data`, `toArray`) does it too;
+ * name all you need in one call to share the work.
+ */
+export async function realize(...tensors: readonly AnyTensor[]): Promise<void> {
+  await realizeOn(await currentDevice(), tensors)
+}
+
+export async function read(tensor: AnyTensor): Promise<FloatArray | Int32Array | Uint8Array> {
+  await realize(tensor)
+  const { device, buffer } = tensor.storage!
+  return typed(await device.read(buffer), tensor.dtype)
+}
+
+function typed(values: FloatArray, dtype: DType): FloatArray | Int32Array | Uint8Array {
+  if (dtype === 'float') return values
+  return dtype === 'int' ? Int32Array.from(values) : Uint8Array.from(values)
+}
+
+export async function readItem(tensor: AnyTensor): Promise<number> {
+  if (tensor.size !== 1)
+    throw new ShapeError(
+      `item: expected a tensor of one element, got ${show(tensor.shape)}. Reduce it first, or use data().`,
+    )
+  return (await read(tensor))[0]!
+}
+
+export async function readNested(tensor: AnyTensor): Promise<Nested> {
+  const values = await read(tensor)
+  let at = 0
+  const build = (d: number): Nested =>
+    d === tensor.rank ? values[at++]! : Array.from({ length: tensor.shape[d]! }, () => build(d + 1))
+  return build(0)
+}

@@ -1,0 +1,181 @@
+import { type Draw, defineOp, type Input, type Sampler } from '../graph/define.ts'
+import { broadcastShapes, sameShape } from '../shape.ts'
+import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
+import { expand } from './movement.ts'
+
+/** Where a test draws values from: [low, high], `distinct` to stay clear of kinks at ties. */
+type Domain = Pick<Input, 'low' | 'high' | 'distinct'>
+
+type Operand<D extends DType = 'float'> = Tensor<D> | number
+
+/** One input. The gradient is written from `g` upstream, `x` the input, `y` the output. */
+function unary(
+  name: string,
+  expr: string,
+  vjp: (g: Tensor, x: Tensor, y: Tensor) => Tensor,
+  domain: Domain = {},
+): (x: Tensor) => Tensor {
+  const op = defineOp<[Tensor]>(name, {
+    shape: ([x]) => x,
+    forward: { expr },
+    vjp: (g, [x], y) => [vjp(g, x, y)],
+    samples: (draw) => ({ inputs: [{ shape: draw.shape(0, 4), ...domain }] }),
+  })
+  return (x) => op([x], {})
+}
+
+/** Two inputs that broadcast. */
+function binary(
+  name: string,
+  expr: string,
+  vjp: (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor, Tensor],
+  domain: Domain = {},
+): (a: Operand, b: Operand) => Tensor {
+  const op = defineOp<[Tensor, Tensor]>(name, {
+    shape: (shapes) => broadcastShapes(name, shapes),
+    forward: { expr },
+    vjp: (g, [a, b], y) => vjp(g, a, b, y),
+    samples: pairs(domain),
+  })
+  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], {})
+}
+
+/** Two inputs that broadcast to a mask. */
+function comparison(name: string, expr: string): (a: Operand, b: Operand) => Tensor<'bool'> {
+  const op = defineOp<[Tensor, Tensor], Record<never, never>, 'bool'>(name, {
+    gives: 'bool',
+    shape: (shapes) => broadcastShapes(name, shapes),
+    forward: { expr },
+    vjp: null,
+    samples: pairs({}),
+  })
+  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], {})
+}
+
+/** Broadcasts tensors to one shape; numbers stay numbers. Undoing it is the gradient of `expand`. */
+function together(name: string, operands: readonly (AnyTensor | number)[]): AnyTensor[] {
+  const tensors = operands.map((o) => (typeof o === 'number' ? scalar(o) : o))
+  const shape = broadcastShapes(
+    name,
+    tensors.map((t) => t.shape),
+  )
+  return tensors.map((t) => (t.constant || sameShape(t.shape, shape) ? t : expand(t, shape)))
+}
+
+/** Pairs of equal shape: broadcasting itself is sampled where it happens, in `expand`. */
+const pairs =
+  (domain: Domain): Sampler =>
+  (draw: Draw) => {
+    const shape = draw.shape(0, 4)
+    return {
+      inputs: [
+        { shape, ...domain },
+        { shape, ...domain },
+      ],
+    }
+  }
+
+const away = { low: 0.3, high: 3 }
+
+//                          forward                  gradient, one entry per input
+export const add = binary('add', 'a + b', (g) => [g, g])
+export const sub = binary('sub', 'a - b', (g) => [g, g.neg()])
+export const mul = binary('mul', 'a * b', (g, a, b) => [g.mul(b), g.mul(a)])
+export const div = binary('div', 'a / b', (g, _a, b, y) => [g.div(b), g.mul(y).div(b).neg()], away)
+
+/** The larger of two; a tie gives half the gradient to each, as PyTorch does. NaN wins. */
+export const maximum = binary(
+  'maximum',
+  'a >= b ? a : b < 0.0 || b >= 0.0 ? (a < 0.0 || a >= 0.0 ? b : a) : b',
+  (g, a, b) => extremeGrads(g, gt(a, b), lt(a, b)),
+  { distinct: true },
+)
+
+/** The smaller of two; a tie gives half the gradient to each, as PyTorch does. NaN wins. */
+export const minimum = binary(
+  'minimum',
+  'a <= b ? a : b < 0.0 || b >= 0.0 ? (a < 0.0 || a >= 0.0 ? b : a) : b',
+  (g, a, b) => extremeGrads(g, lt(a, b), gt(a, b)),
+  { distinct: true },
+)
+
+function extremeGrads(g: Tensor, first: Tensor<'bool'>, second: Tensor<'bool'>): [Tensor, Tensor] {
+  const half = g.mul(0.5)
+  return [where(first, g, where(second, 0, half)), where(second, g, where(first, 0, half))]
+}
+
+export const neg = unary('neg', '-a', (g) => g.neg())
+export const abs = unary('abs', 'Math.abs(a)', (g, x) => g.mul(sign(x)), away)
+export const exp = unary('exp', 'Math.exp(a)', (g, _x, y) => g.mul(y))
+export const log = unary('log', 'Math.log(a)', (g, x) => g.div(x), away)
+export const sqrt = unary('sqrt', 'Math.sqrt(a)', (g, _x, y) => g.div(y.mul(2)), away)
+export const square = unary('square', 'a * a', (g, x) => g.mul(x).mul(2))
+export const reciprocal = unary('reciprocal', '1.0 / a', (g, _x, y) => g.mul(y.square()).neg(), away)
+export const tanh = unary('tanh', 'Math.tanh(a)', (g, _x, y) => g.mul(y.square().neg().add(1)))
+export const sigmoid = unary(
+  'sigmoid',
+  'a >= 0.0 ? 1.0 / (1.0 + Math.exp(-a)) : Math.exp(a) / (1.0 + Math.exp(a))',
+  (g, _x, y) => g.mul(y.mul(y.neg().add(1))),
+)
+
+/** max(x, 0); the gradient at 0 is 0. NaN stays NaN. */
+export const relu = unary('relu', 'a < 0.0 ? 0.0 : a', (g, x) => where(gt(x, 0), g, 0), away)
+
+const signOp = defineOp<[Tensor]>('sign', {
+  shape: ([x]) => x,
+  forward: { expr: 'a > 0.0 ? 1.0 : a < 0.0 ? -1.0 : a' },
+  vjp: null,
+  samples: (draw) => ({ inputs: [{ shape: draw.shape(0, 4) }] }),
+})
+
+/** -1, 0 or 1; NaN stays NaN. */
+export const sign = (x: Tensor): Tensor => signOp([x], {})
+
+export const lt = comparison('lt', 'a < b ? 1.0 : 0.0')
+export const le = comparison('le', 'a <= b ? 1.0 : 0.0')
+export const gt = comparison('gt', 'a > b ? 1.0 : 0.0')
+export const ge = comparison('ge', 'a >= b ? 1.0 : 0.0')
+export const eq = comparison('eq', 'a == b ? 1.0 : 0.0')
+export const ne = comparison('ne', 'a == b ? 0.0 : 1.0')
+
+const whereOp = defineOp<[Tensor<'bool'>, Tensor, Tensor]>('where', {
+  takes: ['bool', 'float'],
+  shape: (shapes) => broadcastShapes('where', shapes),
+  forward: { expr: 'a > 0.5 ? b : c' },
+  vjp: (g, [mask]) => [null, where(mask, g, 0), where(mask, 0, g)],
+  samples: (draw) => {
+    const shape = draw.shape(0, 4)
+    return { inputs: [{ shape, dtype: 'bool' }, { shape }, { shape }] }
+  },
+})
+
+/** `a` where the mask is set, else `b`; all three broadcast. Only the chosen side gets a gradient. */
+export function where(mask: Tensor<'bool'>, a: Operand, b: Operand): Tensor {
+  return whereOp(together('where', [mask, a, b]) as [Tensor<'bool'>, Tensor, Tensor], {})
+}
+
+const powOp = defineOp<[Tensor, Tensor]>('pow', {
+  shape: (shapes) => broadcastShapes('pow', shapes),
+  forward: { expr: 'b == 2.0 ? a * a : b == 0.0 ? 1.0 : a == 0.0 && b > 0.0 ? 0.0 : Math.pow(a, b)' },
+  vjp: (g, [a, b], y) => [
+    g.mul(b).mul(pow(a, b.sub(1))),
+    // 0^b does not move with b > 0, where y * log(0) would be NaN.
+    g.mul(y).mul(log(where(eq(y, 0), 1, a))),
+  ],
+  samples: (draw) => {
+    const shape = draw.shape(0, 3)
+    return {
+      inputs: [
+        { shape, ...away },
+        { shape, low: -2, high: 3 },
+      ],
+    }
+  },
+})
+
+/** a^b. A negative base needs a whole exponent. */
+export function pow(a: Tensor, b: Operand): Tensor {
+  if (b === 2) return square(a)
+  if (b === 1) return a
+  return powOp(together('pow', [a, b]) as [Tensor, Tensor], {})
+}

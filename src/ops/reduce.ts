@@ -1,0 +1,195 @@
+import type { ReduceKernel } from '../device/kernel.ts'
+import { ShapeError, show } from '../errors.ts'
+import { type Draw, declareComposed, defineOp, type Sample } from '../graph/define.ts'
+import { reducedShape, resolveDim, resolveDims, sizeOf } from '../shape.ts'
+import type { DType, Tensor } from '../tensor.ts'
+import { eq, where } from './elementwise.ts'
+
+/** Which dims to reduce: one, several, or (undefined) all. */
+export type Dims = number | readonly number[] | undefined
+
+type Reduced = { readonly dims: readonly number[] }
+
+/** Reductions keep their dims with size 1 in the graph; dropping them is a reshape. */
+function reduction<D extends DType>(
+  name: string,
+  op: ReduceKernel['op'],
+  gives: D,
+  vjp: ((g: Tensor, x: Tensor, y: Tensor, params: Reduced) => Tensor) | null,
+  distinct = false,
+) {
+  return defineOp<[Tensor], Reduced, D>(name, {
+    gives,
+    shape: ([x], { dims }) => {
+      if (op !== 'sum' && dims.some((d) => x[d] === 0))
+        throw new ShapeError(
+          `${name}: nothing to choose from along an empty dim, got ${show(x)}. Check the batch.`,
+        )
+      return reducedShape(x, dims, true)
+    },
+    forward: {
+      kernel: (inputs, out, { dims }): ReduceKernel => ({ kind: 'reduce', op, inputs, out, dims }),
+    },
+    vjp: vjp && ((g, [x], y, params) => [vjp(g, x, y as unknown as Tensor, params)]),
+    samples: (draw): Sample => {
+      const shape = draw.shape(1, 4)
+      const single = op === 'argmax' || op === 'argmin'
+      const dims = shape.map((_, d) => d).filter(() => draw.int(0, 1) === 1)
+      return {
+        inputs: [{ shape, distinct }],
+        params: { dims: single || dims.length === 0 ? [draw.int(0, shape.length - 1)] : dims },
+      }
+    },
+  })
+}
+
+const sumOp = reduction('sum', 'sum', 'float', (g, x) => g.expand(x.shape))
+const amaxOp = reduction('amax', 'max', 'float', shareAmongTies, true)
+const aminOp = reduction('amin', 'min', 'float', shareAmongTies, true)
+const argmaxOp = reduction('argmax', 'argmax', 'int', null, true)
+const argminOp = reduction('argmin', 'argmin', 'int', null, true)
+
+/** Elements that tie for the extreme share its gradient evenly, as PyTorch's amax and amin do. */
+function shareAmongTies(g: Tensor, x: Tensor, y: Tensor, { dims }: Reduced): Tensor {
+  const ties = eq(x, y).toFloat()
+  return ties.mul(g.div(ties.sum(dims, true)))
+}
+
+function reduced<D extends DType>(
+  y: Tensor<D>,
+  x: Tensor,
+  dims: readonly number[],
+  keepdim: boolean,
+): Tensor<D> {
+  return keepdim ? y : y.reshape(reducedShape(x.shape, dims, false))
+}
+
+/** Sum over `dims` (all of them where left out). */
+export function sum(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('sum', dims, x.shape)
+  return over.length === 0 ? x : reduced(sumOp([x], { dims: over }), x, over, keepdim)
+}
+
+/** Mean over `dims` (all of them where left out); NaN over nothing, as in PyTorch. */
+export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('mean', dims, x.shape)
+  return sum(x, over, keepdim).div(sizeOf(over.map((d) => x.shape[d]!)))
+}
+
+/** Largest value over `dims`; ties share the gradient evenly. */
+export function amax(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('amax', dims, x.shape)
+  return over.length === 0 ? x : reduced(amaxOp([x], { dims: over }), x, over, keepdim)
+}
+
+/** Smallest value over `dims`; ties share the gradient evenly. */
+export function amin(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('amin', dims, x.shape)
+  return over.length === 0 ? x : reduced(aminOp([x], { dims: over }), x, over, keepdim)
+}
+
+/** Place of the first largest value along `dim`; over all elements (flattened) where `dim` is left out. */
+export function argmax(x: Tensor, dim?: number, keepdim = false): Tensor<'int'> {
+  return place(argmaxOp, 'argmax', x, dim, keepdim)
+}
+
+/** Place of the first smallest value along `dim`; over all elements (flattened) where `dim` is left out. */
+export function argmin(x: Tensor, dim?: number, keepdim = false): Tensor<'int'> {
+  return place(argminOp, 'argmin', x, dim, keepdim)
+}
+
+function place(
+  op: typeof argmaxOp,
+  name: string,
+  x: Tensor,
+  dim: number | undefined,
+  keepdim: boolean,
+): Tensor<'int'> {
+  if (dim === undefined) {
+    const at = op([x.reshape([x.size])], { dims: [0] })
+    return at.reshape(keepdim ? x.shape.map(() => 1) : [])
+  }
+  const along = resolveDim(name, dim, x.shape)
+  const line = x.rank === 0 ? x.reshape([1]) : x
+  return reduced(op([line], { dims: [along] }), line, [along], keepdim && x.rank > 0)
+}
+
+/**
+ * Largest value along `dim`: the gradient goes to the first one that ties. Over all elements where `dim` is left out:
+ * ties share it evenly. Both as PyTorch does.
+ */
+export function max(x: Tensor, dim?: number, keepdim = false): Tensor {
+  return dim === undefined ? amax(x) : chosen(x, argmax(x, dim, true), dim, keepdim)
+}
+
+/** Smallest value along `dim`; see `max`. */
+export function min(x: Tensor, dim?: number, keepdim = false): Tensor {
+  return dim === undefined ? amin(x) : chosen(x, argmin(x, dim, true), dim, keepdim)
+}
+
+function chosen(x: Tensor, at: Tensor<'int'>, dim: number, keepdim: boolean): Tensor {
+  if (x.rank === 0) return x
+  const value = x.gather(dim, at)
+  return keepdim ? value : value.squeeze(dim)
+}
+
+/** log(sum(exp(x))) over `dims`, shifted by the maximum: finite for every finite input. */
+export function logSumExp(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('logSumExp', dims, x.shape)
+  if (over.length === 0) return x
+  const top = amax(x.detach(), over, true)
+  // An infinite maximum must not make inf - inf; the shift drops out of value and gradient alike.
+  const shift = where(eq(top.sub(top), 0), top, 0)
+  const y = sum(x.sub(shift).exp(), over, true).log().add(shift)
+  return reduced(y, x, over, keepdim)
+}
+
+/** exp(x) divided by its sum along `dim`. */
+export const softmax = (x: Tensor, dim: number): Tensor => {
+  const along = resolveDim('softmax', dim, x.shape)
+  const shifted = x.sub(amax(x.detach(), along, true)).exp()
+  return shifted.div(sum(shifted, along, true))
+}
+
+/** log(softmax(x, dim)) without ever leaving log space. */
+export const logSoftmax = (x: Tensor, dim: number): Tensor => {
+  const along = resolveDim('logSoftmax', dim, x.shape)
+  const shifted = x.sub(amax(x.detach(), along, true))
+  return shifted.sub(sum(shifted.exp(), along, true).log())
+}
+
+const alongOne = (draw: Draw, low = -5, high = 5): Sample => {
+  const shape = draw.shape(1, 3)
+  return { inputs: [{ shape, low, high, distinct: true }], params: { dim: draw.int(0, shape.length - 1) } }
+}
+
+declareComposed(
+  'mean',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => mean(x!, dim as number),
+)
+declareComposed(
+  'max',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => max(x!, dim as number),
+)
+declareComposed(
+  'min',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => min(x!, dim as number),
+)
+declareComposed(
+  'logSumExp',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => logSumExp(x!, dim as number),
+)
+declareComposed(
+  'softmax',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => softmax(x!, dim as number),
+)
+declareComposed(
+  'logSoftmax',
+  (draw) => alongOne(draw),
+  ([x], { dim }) => logSoftmax(x!, dim as number),
+)

@@ -1,0 +1,13 @@
+import fc from 'fast-check'
+import { beforeAll } from 'vitest'
+import { device } from '../src/index.ts'
+
+/** The device under test; every fixture and every training test runs on it. */
+export const testDevice = process.env.KDGRAD_DEVICE ?? 'reference'
+
+// RUNS=10000 npm test for a soak; fast-check prints the seed of a failure.
+fc.configureGlobal({ numRuns: Number(process.env.RUNS ?? 30) })
+
+beforeAll(async () => {
+  await device(testDevice)
+})
