@@ -3,10 +3,9 @@
  * The command line prints the message of a `KdgradError` without a stack and exits with code 2.
  */
 export class KdgradError extends Error {
-  override readonly name: string = 'KdgradError'
-
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
+    this.name = new.target.name
     startAtCaller(this)
   }
 }
@@ -15,36 +14,26 @@ const HOME = new URL('.', import.meta.url)
 
 /** Drops the leading stack lines that lie inside kdgrad, so that the first one is the user's own. */
 function startAtCaller(error: Error): void {
-  const [head, ...frames] = (error.stack ?? '').split(/\n(?=\s+at )/)
+  const [, ...frames] = (error.stack ?? '').split(/\n(?=\s+at )/)
   const ours = (frame: string) => frame.includes(HOME.href) || frame.includes(`(${HOME.pathname}`)
   const first = frames.findIndex((frame) => !ours(frame))
-  if (head && first > 0) error.stack = [head, ...frames.slice(first)].join('\n')
+  if (first >= 0) error.stack = [`${error.name}: ${error.message}`, ...frames.slice(first)].join('\n')
 }
 
 /** Shapes that do not fit an operation. Thrown while the graph is built, at the user's own line. */
-export class ShapeError extends KdgradError {
-  override readonly name = 'ShapeError'
-}
+export class ShapeError extends KdgradError {}
 
 /** A value outside an operation's domain: a label out of range, a temperature of zero, a dtype that does not fit. */
-export class ValueError extends KdgradError {
-  override readonly name = 'ValueError'
-}
+export class ValueError extends KdgradError {}
 
 /** A device that is absent, that failed, or that cannot do what was asked. */
-export class DeviceError extends KdgradError {
-  override readonly name = 'DeviceError'
-}
+export class DeviceError extends KdgradError {}
 
 /** A file that is missing, cut short, of another format, or that cannot be written. */
-export class DataError extends KdgradError {
-  override readonly name = 'DataError'
-}
+export class DataError extends KdgradError {}
 
 /** A command line or a configuration that says something unknown or contradictory. */
-export class UsageError extends KdgradError {
-  override readonly name = 'UsageError'
-}
+export class UsageError extends KdgradError {}
 
 /** `[2, 3]`, as every message prints a shape. */
 export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`

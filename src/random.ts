@@ -98,8 +98,9 @@ export class Random {
 
   /** A generator that goes on where `state` was taken. Throws ValueError if it is no such state. */
   static restore(state: RandomState): Random {
-    const { key, counter } = state
-    if (!Array.isArray(key) || key.length !== 2 || !key.every(isWord) || !isCount(counter))
+    // A state may come from a file, so its type is a claim.
+    const { key, counter } = (state ?? {}) as Partial<RandomState>
+    if (key?.length !== 2 || !isWord(key[0]) || !isWord(key[1]) || !isCount(counter))
       throw new ValueError(
         `Random.restore: this is no state of a generator, got ${JSON.stringify(state)}. Pass what \`state\` gave.`,
       )
@@ -116,8 +117,8 @@ export class Random {
   }
 
   /**
-   * The stream of this name below this one: independent of this stream, of its place, and of its other forks, and
-   * the same whenever it is asked for, as a fork takes nothing from the stream. The number 1 and the text '1' name two streams.
+   * The stream of this name below this one: independent of this stream and of its other forks, and the same wherever
+   * this stream stands, as a fork takes nothing from it. The number 1 and the text '1' name two streams.
    * Throws ValueError on a number that is not a safe integer.
    */
   fork(label: string | number): Random {
@@ -136,7 +137,7 @@ export class Random {
     for (let i = 0; i === 0 || i < label.length; i += 4) {
       const front = pairOfUnits(label, i)
       const back = pairOfUnits(label, i + 2)
-      // The length keeps 'a' apart from 'a\\0', which fills the chunk with the same units.
+      // The length keeps 'a' apart from 'a\0', which fills the chunk with the same units.
       philox4x32(words, front, back, label.length, FORK_BY_TEXT, words[0]!, words[1]!)
     }
     return Random.#keyed(words[0]!, words[1]!)
@@ -233,8 +234,8 @@ export class Random {
 
 const lowWord = (n: number): number => n | 0
 const highWord = (n: number): number => Math.floor(n / TWO_32) | 0
-const isWord = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0 && (n as number) < TWO_32
-const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
+const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0
+const isWord = (n: unknown): n is number => isCount(n) && n < TWO_32
 
 /** UTF-16 units i and i + 1 of `text` in one word, 0 past the end. */
 const pairOfUnits = (text: string, i: number): number =>
@@ -270,8 +271,7 @@ export function normalQuantile(p: number): number {
 }
 
 /**
- * ln(x) for 0 < x < 1/2 to within about 1e-16, by additions, multiplications and one division: Math.log is not the same bits in every engine.
- * Halves are taken out until x is near 1; then ln(x) = 2 atanh((x - 1) / (x + 1)) by its series.
+ * ln(x) for 0 < x < 1, to about 1e-16 relative, without Math.log, which is not the same bits in every engine. Halves are taken out until x is near 1; then ln(x) = 2 atanh((x - 1) / (x + 1)) by its series.
  */
 function logarithm(x: number): number {
   let m = x

@@ -14,6 +14,7 @@ export type AnyTensor = Tensor<DType>
  * A node of the graph: an operation on input tensors, or a leaf that holds values. Building one checks shapes and
  * runs nothing; values appear with `await t.item()`, `await t.data()`, `await t.toArray()` or `await realize(...)`.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts is typed against the interface
 export class Tensor<D extends DType = 'float'> {
   readonly shape: Shape
   readonly dtype: D
@@ -63,7 +64,8 @@ export class Tensor<D extends DType = 'float'> {
   }
 }
 
-// The vocabulary that losses and gradients are written in; ops/methods.ts puts it on the prototype.
+/** The vocabulary that losses and gradients are written in; ops/methods.ts puts it on the prototype. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts is typed against the interface
 export interface Tensor<D extends DType> extends TensorMethods<D> {}
 
 const PRINTED = 200

@@ -155,7 +155,6 @@ function drawSplit(split: string, size: number, random: Random): Dataset {
 
 /** Draws one image into `out`. Lengths are in half image widths: the image spans -1 to 1 both ways, y downwards. */
 function drawGlyph(out: Float32Array, strokes: readonly Stroke[], random: Random): void {
-  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
   const place = randomPlacement(random)
   // Four numbers a segment: from x, y, along x, y.
   const segments: number[] = []
@@ -166,17 +165,17 @@ function drawGlyph(out: Float32Array, strokes: readonly Stroke[], random: Random
     if (start[0] === end[0] && start[1] === end[1]) corners[corners.length - 1] = corners[0]!
     for (let i = 1; i < corners.length; i++) pushSegment(segments, corners[i - 1]!, corners[i]!)
   }
-  const centre: Point = [between(-1, 1), between(-1, 1)]
+  const centre: Point = [between(random, -1, 1), between(random, -1, 1)]
   const [dx, dy] = randomDirection(random)
-  const reach = between(0.15, 0.45)
+  const reach = between(random, 0.15, 0.45)
   pushSegment(
     segments,
     [centre[0] - dx * reach, centre[1] - dy * reach],
     [centre[0] + dx * reach, centre[1] + dy * reach],
   )
 
-  const halfWidth = between(0.1, 0.18)
-  const contrast = between(0.5, 1)
+  const halfWidth = between(random, 0.1, 0.18)
+  const contrast = between(random, 0.5, 1)
   for (let row = 0; row < SIDE; row++) {
     const y = (row + 0.5) / (SIDE / 2) - 1
     for (let column = 0; column < SIDE; column++) {
@@ -188,11 +187,16 @@ function drawGlyph(out: Float32Array, strokes: readonly Stroke[], random: Random
   }
 }
 
+const between = (random: Random, low: number, high: number): number => low + (high - low) * random.uniform()
+
 /** A random map of the plane: scale per axis, shear, rotation by up to 15 degrees, shift, in that order. */
 function randomPlacement(random: Random): (x: number, y: number) => Point {
-  const [scaleX, scaleY] = random.uniforms(2, 0.7, 1.1) as Float64Array & [number, number]
-  const [shear, shiftX, shiftY] = random.uniforms(3, -0.25, 0.25) as Float64Array & [number, number, number]
-  const [cos, sin] = cosAndSin((random.uniforms(1, -15, 15)[0]! * Math.PI) / 180)
+  const scaleX = between(random, 0.7, 1.1)
+  const scaleY = between(random, 0.7, 1.1)
+  const shear = between(random, -0.25, 0.25)
+  const [cos, sin] = cosAndSin((between(random, -15, 15) * Math.PI) / 180)
+  const shiftX = between(random, -0.25, 0.25)
+  const shiftY = between(random, -0.25, 0.25)
   return (x, y) => {
     const v = scaleY * y
     const u = scaleX * x + shear * v

@@ -26,12 +26,13 @@ export function readIdx(bytes: Uint8Array, name: string): IdxArray {
     throw new DataError(`readIdx: ${name} ${what}, got ${got}. ${remedy}.`)
   }
   if (bytes.length < 4) refuse('is cut short: an IDX header has at least 4 bytes', `${bytes.length}`, AGAIN)
-  const [zero, alsoZero, type, rank] = bytes as Uint8Array & [number, number, number, number]
-  if (zero !== 0 || alsoZero !== 0)
+  const type = bytes[2]!
+  const rank = bytes[3]!
+  if (bytes[0] !== 0 || bytes[1] !== 0)
     refuse(
       'is not an IDX file, which begins with the bytes 00 00',
-      `${hex(zero)} ${hex(alsoZero)}`,
-      'Check the file',
+      `${hex(bytes[0]!)} ${hex(bytes[1]!)}`,
+      'Check that it is the right file',
     )
   if (type !== UNSIGNED_BYTE)
     refuse(

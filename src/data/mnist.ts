@@ -9,8 +9,13 @@ import { type IdxArray, readIdx } from './idx.ts'
 const MEAN = 0.1307
 const DEVIATION = 0.3081
 const CLASSES = 10
-/** What a file may unpack to: ten times MNIST's largest, so that a hostile file cannot take the memory. */
+/** What a file may unpack to: more than ten times MNIST's largest, so that a hostile file cannot take the memory. */
 const MOST_BYTES = 2 ** 29
+
+/** Every spelling of each file's name, the first found being read. */
+const FILES = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'].map((stem) =>
+  [`${stem}-ubyte`, `${stem.replace('-idx', '.idx')}-ubyte`].flatMap((name) => [name, `${name}.gz`]),
+)
 
 /**
  * MNIST, or a data set in its form (Fashion-MNIST, KMNIST), from the four IDX files in `folder`: `train-images-idx3-ubyte`,
@@ -27,20 +32,15 @@ export function loadMnist(folder: string): { train: Dataset; test: Dataset } {
     throw new DataError(
       `loadMnist: this is not a folder, got ${folder}. Pass the one with the four IDX files.`,
     )
-  const files = [
-    findFile(folder, 'train-images', 'idx3-ubyte'),
-    findFile(folder, 'train-labels', 'idx1-ubyte'),
-    findFile(folder, 't10k-images', 'idx3-ubyte'),
-    findFile(folder, 't10k-labels', 'idx1-ubyte'),
-  ] as const
-  const missing = files.flatMap((file) => ('lookedFor' in file ? [file.lookedFor.join(' or ')] : []))
+  const paths = FILES.map((spellings) =>
+    spellings.map((name) => join(folder, name)).find((path) => existsSync(path)),
+  )
+  const missing = FILES.filter((_, i) => paths[i] === undefined).map((spellings) => spellings.join(' or '))
   if (missing.length > 0)
     throw new DataError(
       `loadMnist: ${folder} lacks ${missing.length} of the four files, got no ${missing.join('; no ')}. Download them into it.`,
     )
-  const [trainImages, trainLabels, testImages, testLabels] = files.map((file) =>
-    'path' in file ? file.path : '',
-  )
+  const [trainImages, trainLabels, testImages, testLabels] = paths
   const train = readPart('mnist train', trainImages!, trainLabels!)
   const test = readPart('mnist test', testImages!, testLabels!)
   if (train.shape.some((n, d) => n !== test.shape[d]))
@@ -48,13 +48,6 @@ export function loadMnist(folder: string): { train: Dataset; test: Dataset } {
       `loadMnist: training and test images must have one size, got ${show(train.shape)} and ${show(test.shape)}. Check that all files are of one data set.`,
     )
   return { train, test }
-}
-
-/** The first of the file's spellings that exists, else all of them. */
-function findFile(folder: string, part: string, kind: string): { path: string } | { lookedFor: string[] } {
-  const lookedFor = [`${part}-${kind}`, `${part}.${kind}`].flatMap((name) => [name, `${name}.gz`])
-  const found = lookedFor.map((name) => join(folder, name)).find((path) => existsSync(path))
-  return found === undefined ? { lookedFor } : { path: found }
 }
 
 function readPart(name: string, imagesPath: string, labelsPath: string): Dataset {

@@ -1,5 +1,5 @@
 import { DeviceError } from '../../errors.ts'
-import { type Backend, plainRunner, type Runner, type Value } from './backend.ts'
+import { type Backend, plainRunner, type Runner } from './backend.ts'
 import type { BuiltKernel, GpuJs, KernelClass, Shortcut } from './library.ts'
 import { type ProbeRun, patchesComputeRight, patchWebAssembly } from './patches.ts'
 
@@ -26,7 +26,8 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
     maxBytes: 2 ** 30,
     patched,
     describe: () => ({
-      description: mode === 'cpu' ? 'gpu.js JavaScript' : `gpu.js WebAssembly SIMD${patched ? ', patched' : ''}`,
+      description:
+        mode === 'cpu' ? 'gpu.js JavaScript' : `gpu.js WebAssembly SIMD${patched ? ', patched' : ''}`,
       software: false,
     }),
     limits: () => ({ maxSide1D: LONGEST, maxSide: [LONGEST, LONGEST, LONGEST], maxArrays: 32 }),
@@ -70,11 +71,12 @@ function wasmRunner(lib: GpuJs, backend: Backend, shortcut: Shortcut, size: numb
 }
 
 /** Rows as one array: without copying where they are windows on one buffer. */
-function flatten(returned: unknown, size: number): Value {
+function flatten(returned: unknown, size: number): Float32Array {
   const rows = (Array.isArray(returned) ? returned.flat() : [returned]) as Float32Array<ArrayBuffer>[]
+  const length = rows.reduce((sum, row) => sum + row.length, 0)
+  if (length !== size) throw new Error(`it returned ${length} numbers instead of ${size}`)
   const [first] = rows
-  if (!first) return new Float32Array(0)
-  if (first.byteOffset === 0 && first.buffer.byteLength === size * 4) return new Float32Array(first.buffer)
+  if (first?.buffer.byteLength === size * 4) return new Float32Array(first.buffer)
   const flat = new Float32Array(size)
   let offset = 0
   for (const row of rows) {
@@ -97,7 +99,7 @@ function patchOnce(lib: GpuJs, create: (source: string, settings: object) => Sho
     return flatten(
       returned,
       grid.reduce((product, side) => product * side, 1),
-    ) as Float32Array
+    )
   }
   const patched = patchWebAssembly(lib.WebAssemblyFunctionNode, () => patchesComputeRight(run))
   decided.set(lib, patched)

@@ -14,7 +14,8 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
   const { device } = context
   const gpu = new lib.GPU({ mode: 'webgpu' })
   const check = (): void => {
-    if (shared.fault) throw new DeviceError(`webgpu: the device reported a fault, got "${shared.fault}". Open it anew.`)
+    if (shared.fault)
+      throw new DeviceError(`webgpu: the device reported a fault, got "${shared.fault}". Open it anew.`)
   }
   const backend: Backend = {
     kernelClass: lib.WebGPUKernel,
@@ -56,7 +57,13 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
     upload(data) {
       const buffer = device.createBuffer({ size: data.byteLength, usage: STORAGE | COPY_SRC | COPY_DST })
       device.queue.writeBuffer(buffer, 0, data)
-      return new lib.WebGPUBufferResult({ buffer, output: [data.length], componentCount: 1, context, kernel: null })
+      return new lib.WebGPUBufferResult({
+        buffer,
+        output: [data.length],
+        componentCount: 1,
+        context,
+        kernel: null,
+      })
     },
     async read(value, size) {
       check()

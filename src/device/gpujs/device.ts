@@ -1,7 +1,7 @@
 import type { Device, DeviceBuffer } from '../device.ts'
-import { textCompiler } from '../text-device.ts'
 import type { TextStep } from '../text/text.ts'
-import { type GpuMode, type Handle, type Runtime, openRuntime } from './runtime.ts'
+import { textCompiler } from '../text-device.ts'
+import { type GpuMode, type Handle, openRuntime, type Runtime } from './runtime.ts'
 
 /** A gpu.js mode behind the device interface: prints kernels as text and has gpu.js generate the code. */
 export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {

@@ -94,7 +94,9 @@ const withVectorLoads = (stock: Method): Method =>
     }
     // Under a mask the lanes that are switched off may point outside the array. The test, unsigned so that it covers
     // negative indices too, takes the vector load in the interior and the stock (clamped) gather at the borders.
-    em.localGet(base).i32Const(array.flatLength - 4).i32LeU()
+    em.localGet(base)
+      .i32Const(array.flatLength - 4)
+      .i32LeU()
     this.enterIf('v128')
     em.localGet(base).i32Const(2).i32Shl().v128Load(array.offset, 2)
     em.else_()
@@ -122,7 +124,10 @@ function laneStride(context: FunctionNode, node: SyntaxNode | undefined): number
 }
 
 const isThreadX = ({ computed, property, object }: SyntaxNode): boolean =>
-  !computed && property?.name === 'x' && object?.type === 'MemberExpression' && object.property?.name === 'thread'
+  !computed &&
+  property?.name === 'x' &&
+  object?.type === 'MemberExpression' &&
+  object.property?.name === 'thread'
 
 const integer = (node: SyntaxNode | undefined): number | null =>
   node?.type === 'Literal' && Number.isInteger(node.value) ? (node.value as number) : null
@@ -135,7 +140,11 @@ interface Probe {
 }
 
 /** Runs a kernel text on the patched gpu.js; flat in, flat out. */
-export type ProbeRun = (source: string, grid: readonly number[], arrays: readonly Float32Array[]) => Float32Array
+export type ProbeRun = (
+  source: string,
+  grid: readonly number[],
+  arrays: readonly Float32Array[],
+) => Float32Array
 
 /** Every shape of index that the patches treat, on small integers, where float32 is exact. */
 export function patchesComputeRight(run: ProbeRun): boolean {
@@ -146,7 +155,8 @@ export function patchesComputeRight(run: ProbeRun): boolean {
     const [width, height = 1] = grid as [number, number?]
     return run(source, grid, arrays).every(
       (value, i) =>
-        value === expected(i % width, Math.floor(i / width) % height, Math.floor(i / (width * height)), arrays),
+        value ===
+        expected(i % width, Math.floor(i / width) % height, Math.floor(i / (width * height)), arrays),
     )
   })
 }

@@ -2,9 +2,11 @@ import { DeviceError, show } from '../../errors.ts'
 import { openArrays } from './arrays.ts'
 import { type Backend, type Limits, plainRunner, type Runner, type Value } from './backend.ts'
 import { openBuffers } from './buffers.ts'
-import type { GpuEntry, GpuJs, Shortcut } from './library.ts'
+import type { BuiltKernel, GpuEntry, GpuJs, Shortcut } from './library.ts'
 import { quietly } from './quietly.ts'
 import { assertHeadlessGl, assertWebGl2, openTextures } from './textures.ts'
+
+export type { Limits } from './backend.ts'
 
 export type GpuMode = 'webasm' | 'cpu' | 'webgpu' | 'headlessgl' | 'webgl2'
 
@@ -52,7 +54,7 @@ export async function openRuntime(mode: GpuMode): Promise<Runtime> {
   const backend = await openBackend(await loadGpuJs(), mode)
   const runtime = new GpuJsRuntime(mode, backend)
   try {
-    await runtime.open()
+    await runtime.probe()
   } catch (cause) {
     await runtime.close()
     throw cause
@@ -114,6 +116,7 @@ class Held implements Handle {
   }
 }
 
+/** One gpu.js kernel, shared by everything that has the same source and grid. */
 interface Cached {
   readonly shortcut: Shortcut
   run: Runner
@@ -123,12 +126,41 @@ interface Cached {
   calls: number
 }
 
+const SETTINGS = {
+  precision: 'single',
+  // A loop that gpu.js cannot see the end of is cut at this count, without a word.
+  loopMaxIterations: 2 ** 30,
+  // Its own answer to a kernel that it cannot translate is a warning and the cpu mode.
+  onRequestFallback(this: BuiltKernel): never {
+    throw new Error(`gpu.js would run it in the mode cpu: ${this.fallbackReason}`)
+  },
+  onRequestSwitchKernel(): never {
+    throw new Error('its arguments changed their type between calls')
+  },
+}
+
+/** Puts an array into a texture. No generated source may equal this one: its argument is not a handle. */
+const UPLOAD = {
+  name: 'upload',
+  source: 'function (uploaded) { return uploaded[this.thread.x]; }',
+  arrays: 1,
+  scalars: 0,
+}
+
+const PROBE = {
+  name: 'probe',
+  source: 'function (a, s) { return a[this.thread.x] * s; }',
+  arrays: 1,
+  scalars: 1,
+}
+
 class GpuJsRuntime implements Runtime {
   readonly mode: GpuMode
+  readonly patched: boolean
   description = ''
   software = false
+  /** Until the probe has run, only the probe fits. */
   limits: Limits = { maxSide1D: 4, maxSide: [4, 4, 4], maxArrays: 1 }
-  readonly patched: boolean
   readonly #backend: Backend
   readonly #kernels = new Map<string, Cached>()
   #bytes = 0
@@ -142,47 +174,58 @@ class GpuJsRuntime implements Runtime {
   }
 
   /** Runs one kernel before anybody relies on the mode, and learns from the live context what it can do. */
-  async open(): Promise<void> {
+  async probe(): Promise<void> {
     const input = await this.upload(Float32Array.of(1, -2, 3, 0.5))
-    const source = 'function (a, s) { return a[this.thread.x] * s; }'
-    const result = await this.compile({ name: 'probe', source, grid: [4], arrays: 1, scalars: 1 })([input], [3])
-    const numbers = await this.read(result)
+    const output = await this.compile({ ...PROBE, grid: [4] })([input], [3])
+    const numbers = [...(await this.read(output))]
     if (numbers.join() !== '3,-6,9,1.5') {
-      throw new DeviceError(`${this.mode}: a first multiplication came out wrong, got ${show([...numbers])}. Update the driver.`)
+      throw new DeviceError(
+        `${this.mode}: its first multiplication came out wrong, got ${show(numbers)} for [3, -6, 9, 1.5]. ` +
+          'Use another device, or update the driver.',
+      )
     }
     this.release(input)
-    this.release(result)
+    this.release(output)
+    const { description, software } = this.#backend.describe()
+    this.description = description
+    this.software = software
     this.limits = this.#backend.limits()
-    Object.assign(this, this.#backend.describe())
   }
 
   compile(text: KernelText): Compiled {
     this.#assertFits(text)
     const key = `${text.grid.join('x')} ${text.source}`
-    const size = text.grid.reduce((product, side) => product * side, 1)
     return (arrays, scalars) => {
       if (arrays.length !== text.arrays || scalars.length !== text.scalars) {
-        throw this.#error(text, `${arrays.length} arrays and ${scalars.length} numbers`, 'is called with the wrong arguments')
+        throw this.#fault(
+          text,
+          'is called wrongly',
+          `${arrays.length} arrays and ${scalars.length} numbers`,
+          `Pass ${text.arrays} arrays and ${text.scalars} numbers`,
+        )
       }
-      const values = arrays.map((handle) => this.#valueOf(handle, text.name))
-      return this.#call(key, text, size, values, scalars)
+      const values = new Array<Value>(arrays.length)
+      for (let i = 0; i < arrays.length; i++) values[i] = this.#valueOf(arrays[i])
+      return this.#call(key, text, values, scalars)
     }
   }
 
   upload(data: Float32Array): Handle | Promise<Handle> {
-    this.#assertOpen()
-    if (data.length === 0 || data.length > this.limits.maxSide1D) {
-      throw new DeviceError(`${this.mode}: cannot hold an array of this length, got ${data.length}. `
-        + `Use 1 to ${this.limits.maxSide1D} numbers.`)
+    if (data.length < 1 || data.length > this.limits.maxSide1D) {
+      throw new DeviceError(
+        `${this.mode}: cannot hold an array of this length, got ${data.length}. ` +
+          `Keep between 1 and ${this.limits.maxSide1D} numbers.`,
+      )
     }
+    this.#assertOpen()
     const value = this.#backend.upload(data)
     if (value) return new Held(this, data.length, value)
     const text: KernelText = { ...UPLOAD, grid: [data.length] }
-    return this.#call(`upload ${data.length}`, text, data.length, [data], [])
+    return this.#call(`${data.length} ${text.source}`, text, [data], [])
   }
 
   read(handle: Handle): Float32Array | Promise<Float32Array> {
-    return this.#backend.read(this.#valueOf(handle, 'read'), handle.size)
+    return this.#backend.read(this.#valueOf(handle), handle.size)
   }
 
   release(handle: Handle): void {
@@ -201,51 +244,113 @@ class GpuJsRuntime implements Runtime {
   #call(
     key: string,
     text: KernelText,
-    size: number,
     values: readonly Value[],
     scalars: readonly number[],
   ): Handle | Promise<Handle> {
-    const kernel = this.#kernels.get(key) ?? this.#create(key, text, size)
+    this.#assertOpen()
+    const kernel = this.#kernels.get(key) ?? this.#create(key, text)
     kernel.lastUse = ++this.#clock
+    const size = product(text.grid)
     const result = kernel.run(values, scalars)
     if (!(result instanceof Promise)) return new Held(this, size, result)
     kernel.calls++
-    return result
-      .then((value) => new Held(this, size, value))
-      .finally(() => {
-        kernel.calls--
-      })
+    const held = result.then((value) => new Held(this, size, value))
+    return held.finally(() => {
+      kernel.calls--
+    })
   }
 
-  #create(key: string, text: KernelText, size: number): Cached {
-    const shortcut = this.#backend.create(text.source, {
-      ...SETTINGS,
-      output: [...text.grid],
-    })
-    const cached: Cached = { shortcut, run: () => [] as never, lastUse: 0, bytes: 0, calls: 0 }
-    cached.run = this.#firstRun(key, text, size, cached)
-    this.#kernels.set(key, cached)
-    this.#evict()
-    return cached
+  #create(key: string, text: KernelText): Cached {
+    const shortcut = this.#backend.create(text.source, { ...SETTINGS, output: [...text.grid] })
+    const kernel: Cached = {
+      shortcut,
+      run: this.#firstRun(key, text, shortcut),
+      lastUse: 0,
+      bytes: 0,
+      calls: 0,
+    }
+    this.#kernels.set(key, kernel)
+    return kernel
   }
 
   /** Builds the kernel, makes sure that it ran where it should, and from then on gets out of the way. */
-  #firstRun(key: string, text: KernelText, size: number, cached: Cached): Runner {
-    const { shortcut } = cached
-    const fail = (cause: unknown, said: string): never => {
-      if (this.#kernels.get(key) === cached) this.#kernels.delete(key)
-      const reason = [cause instanceof Error ? cause.message : String(cause), said].filter(Boolean).join('; ')
-      throw this.#error(text, `"${reason}"`, 'cannot be run', cause)
-    }
-    const settle = (value: Value): Value => {
+  #firstRun(key: string, text: KernelText, shortcut: Shortcut): Runner {
+    const size = product(text.grid)
+    const said: string[] = []
+    const run = plainRunner(this.#backend, shortcut, size)
+    const accept = (value: Value): Value => {
       const { kernel } = shortcut
       if (kernel.constructor !== this.#backend.kernelClass) {
-        fail(new Error(`it ran in the mode ${kernel.constructor.mode} instead, for ${kernel.fallbackReason}`), '')
+        throw new Error(`it ran in the mode ${kernel.constructor.mode} instead: ${kernel.fallbackReason}`)
       }
       this.#backend.verify(kernel)
+      const cached = this.#kernels.get(key)
+      if (cached?.shortcut === shortcut) {
+        cached.run = this.#backend.runner(shortcut, size)
+        cached.bytes = this.#backend.bytes(kernel)
+        this.#bytes += cached.bytes
+        this.#evict()
+      }
       return value
     }
-    const run = plainRunner(this.#backend, shortcut, size)
-    ...
+    const refuse = (cause: unknown): never => {
+      this.#kernels.delete(key)
+      const reason = [cause instanceof Error ? cause.message : String(cause), ...said].join('; ')
+      throw this.#fault(text, 'cannot be run', `"${reason}"`, 'Use another device', cause)
+    }
+    return (values, scalars) => {
+      try {
+        const value = quietly(() => run(values, scalars), said)
+        return value instanceof Promise ? value.then(accept).catch(refuse) : accept(value)
+      } catch (cause) {
+        return refuse(cause)
+      }
+    }
+  }
+
+  /** Destroys the kernels that have gone longest without a call, while there are too many. */
+  #evict(): void {
+    const { maxKernels, maxBytes } = this.#backend
+    while (this.#kernels.size > 1 && (this.#kernels.size > maxKernels || this.#bytes > maxBytes)) {
+      let oldest: [string, Cached] | null = null
+      for (const entry of this.#kernels) {
+        if (entry[1].calls === 0 && entry[1].lastUse < (oldest?.[1].lastUse ?? this.#clock)) oldest = entry
+      }
+      if (!oldest) return
+      const [key, { shortcut, bytes }] = oldest
+      this.#kernels.delete(key)
+      this.#bytes -= bytes
+      this.#backend.evict(shortcut.kernel)
+    }
+  }
+
+  #valueOf(handle: Handle | undefined): Value {
+    if (handle instanceof Held && handle.owner === this && handle.value) return handle.value
+    const got = handle instanceof Held && handle.owner === this ? 'a released one' : 'one of another device'
+    throw new DeviceError(`${this.mode}: a handle cannot be used, got ${got}. Upload the array again.`)
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new DeviceError(`${this.mode}: the device is closed. Open it again.`)
+  }
+
+  #assertFits(text: KernelText): void {
+    const { maxSide1D, maxSide, maxArrays } = this.limits
+    const sides = text.grid.length === 1 ? [maxSide1D] : maxSide
+    const fits = text.grid.every((side, i) => Number.isInteger(side) && side >= 1 && side <= (sides[i] ?? 0))
+    if (!fits || product(text.grid) > maxSide1D) {
+      throw this.#fault(text, 'has a grid that does not fit', show(text.grid), `Stay within ${show(sides)}`)
+    }
+    if (text.arrays > maxArrays) {
+      throw this.#fault(text, 'reads too many arrays', `${text.arrays}`, `Stay within ${maxArrays}`)
+    }
+  }
+
+  #fault(text: KernelText, wrong: string, got: string, remedy: string, cause?: unknown): DeviceError {
+    return new DeviceError(`${this.mode}: the kernel ${text.name} ${wrong}, got ${got}. ${remedy}.`, {
+      cause,
+    })
   }
 }
+
+const product = (grid: readonly number[]): number => grid.reduce((size, side) => size * side, 1)

@@ -69,7 +69,7 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
 
 /** Throws why headlessgl is absent. `importGl` loads the package `gl`. */
 export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unknown>): Promise<void> {
-  if (quietly(() => lib.HeadlessGLKernel.isSupported).value) return
+  if (quietly(() => lib.HeadlessGLKernel.isSupported)) return
   try {
     await importGl()
   } catch (cause) {
@@ -88,10 +88,14 @@ export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unkno
 /** Throws why webgl2 is absent. */
 export function assertWebGl2(lib: GpuJs): void {
   if (typeof document === 'undefined' && typeof OffscreenCanvas === 'undefined') {
-    throw new DeviceError('webgl2: only a browser has it, and this is none. In Node use headlessgl, webgpu or webasm.')
+    throw new DeviceError(
+      'webgl2: only a browser has it, and this is none. In Node use headlessgl, webgpu or webasm.',
+    )
   }
-  if (!quietly(() => lib.GPU.isWebGL2Supported).value) {
-    throw new DeviceError('webgl2: this browser gives no WebGL 2 context. Turn on graphics acceleration, or use webasm.')
+  if (!quietly(() => lib.GPU.isWebGL2Supported)) {
+    throw new DeviceError(
+      'webgl2: this browser gives no WebGL 2 context. Turn on graphics acceleration, or use webasm.',
+    )
   }
 }
 
