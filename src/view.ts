@@ -66,7 +66,7 @@ export function sliceView(view: View, steps: readonly Steps[]): View {
     shape: steps.map((s) => s.size),
     strides: view.strides.map((stride, d) => stride * steps[d]!.step),
     offset: view.offset + view.strides.reduce((sum, stride, d) => sum + stride * steps[d]!.start, 0),
-    mask: view.mask && view.mask.map((range, d) => sliceRange(range, steps[d]!)),
+    mask: view.mask?.map((range, d) => sliceRange(range, steps[d]!)) ?? null,
   }
 }
 

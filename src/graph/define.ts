@@ -64,6 +64,8 @@ export interface Input {
   readonly low?: number
   readonly high?: number
   readonly distinct?: boolean
+  /** These values and no others. */
+  readonly values?: readonly number[]
 }
 
 /** A test case of an operation, inside the domain in which it is smooth. */

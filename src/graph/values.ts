@@ -1,5 +1,5 @@
 import { currentDevice } from '../device/current.ts'
-import type { FloatArray } from '../device/device.ts'
+import type { Device, FloatArray } from '../device/device.ts'
 import { ShapeError, show } from '../errors.ts'
 import type { AnyTensor, DType, Nested } from '../tensor.ts'
 import { realizeOn } from './realize.ts'
@@ -12,10 +12,17 @@ export async function realize(...tensors: readonly AnyTensor[]): Promise<void> {
   await realizeOn(await currentDevice(), tensors)
 }
 
-export async function read(tensor: AnyTensor): Promise<FloatArray | Int32Array | Uint8Array> {
-  await realize(tensor)
-  const { device, buffer } = tensor.storage!
-  return typed(await device.read(buffer), tensor.dtype)
+export const read = (tensor: AnyTensor): Promise<FloatArray | Int32Array | Uint8Array> =>
+  readOn(undefined, tensor)
+
+/** The values as `device` has them; the chosen device where it is left out. */
+export async function readOn(
+  device: Device | undefined,
+  tensor: AnyTensor,
+): Promise<FloatArray | Int32Array | Uint8Array> {
+  const on = device ?? (await currentDevice())
+  await realizeOn(on, [tensor])
+  return typed(await on.read(tensor.storage!.buffer), tensor.dtype)
 }
 
 function typed(values: FloatArray, dtype: DType): FloatArray | Int32Array | Uint8Array {

@@ -42,32 +42,38 @@ const conv2dOp: Apply<[Tensor, Tensor], Settings> = defineOp('conv2d', {
 })
 
 /** (dy [N, O, H', W'], w [O, I / groups, kH, kW]) gives dx [N, I, H, W]. */
-const conv2dInputGrad: Apply<[Tensor, Tensor], GradSettings> = defineOp('conv2dInputGrad', {
-  shape: ([g, w], { size, groups }) => [g[0]!, w[1]! * groups, ...size],
-  forward: { kernel: kernel('inputGrad') },
-  vjp: (g, [dy, w], _, { size: __, ...settings }) => [
-    conv2dOp([g, w], settings),
-    conv2dWeightGrad([dy, g], { ...settings, size: plane(w.shape) }),
-  ],
-  samples: (draw) => {
-    const { x, w, y, settings } = convolution(draw)
-    return { inputs: [{ shape: y }, { shape: w }], params: { ...settings, size: plane(x) } }
+const conv2dInputGrad: Apply<[Tensor, Tensor], GradSettings> = defineOp<[Tensor, Tensor], GradSettings>(
+  'conv2dInputGrad',
+  {
+    shape: ([g, w], { size, groups }) => [g[0]!, w[1]! * groups, ...size],
+    forward: { kernel: kernel('inputGrad') },
+    vjp: (g, [dy, w], _, { size: __, ...settings }) => [
+      conv2dOp([g, w], settings),
+      conv2dWeightGrad([dy, g], { ...settings, size: plane(w.shape) }),
+    ],
+    samples: (draw) => {
+      const { x, w, y, settings } = convolution(draw)
+      return { inputs: [{ shape: y }, { shape: w }], params: { ...settings, size: plane(x) } }
+    },
   },
-})
+)
 
 /** (dy [N, O, H', W'], x [N, I, H, W]) gives dw [O, I / groups, kH, kW]. */
-const conv2dWeightGrad: Apply<[Tensor, Tensor], GradSettings> = defineOp('conv2dWeightGrad', {
-  shape: ([g, x], { size, groups }) => [g[1]!, x[1]! / groups, ...size],
-  forward: { kernel: kernel('weightGrad') },
-  vjp: (g, [dy, x], _, { size: __, ...settings }) => [
-    conv2dOp([x, g], settings),
-    conv2dInputGrad([dy, g], { ...settings, size: plane(x.shape) }),
-  ],
-  samples: (draw) => {
-    const { x, w, y, settings } = convolution(draw)
-    return { inputs: [{ shape: y }, { shape: x }], params: { ...settings, size: plane(w) } }
+const conv2dWeightGrad: Apply<[Tensor, Tensor], GradSettings> = defineOp<[Tensor, Tensor], GradSettings>(
+  'conv2dWeightGrad',
+  {
+    shape: ([g, x], { size, groups }) => [g[1]!, x[1]! / groups, ...size],
+    forward: { kernel: kernel('weightGrad') },
+    vjp: (g, [dy, x], _, { size: __, ...settings }) => [
+      conv2dOp([x, g], settings),
+      conv2dInputGrad([dy, g], { ...settings, size: plane(x.shape) }),
+    ],
+    samples: (draw) => {
+      const { x, w, y, settings } = convolution(draw)
+      return { inputs: [{ shape: y }, { shape: x }], params: { ...settings, size: plane(w) } }
+    },
   },
-})
+)
 
 function convolution(draw: Draw): { x: Shape; w: Shape; y: Shape; settings: Settings } {
   const groups = draw.pick([1, 1, 2])

@@ -39,19 +39,21 @@ const take: Apply<[Tensor, Tensor<'int'>], Settings> = defineOp('takePlaces', {
   forward: forward('take'),
   vjp: (g, [x, at], _, settings) => [put([g, at], { ...settings, size: plane(x.shape) }), null],
   samples: (draw) =>
-    planes(draw, ({ x, y }) => [{ shape: x }, { shape: y, dtype: 'int', low: 0, high: x[2]! * x[3]! - 1 }]),
+    planes(draw, ({ x, y, places }) => [{ shape: x }, { shape: y, dtype: 'int', values: places }]),
 })
 
 /** (g, places [N, C, H', W']) gives a plane [N, C, H, W] with g added where it was taken. */
-const put: Apply<[Tensor, Tensor<'int'>], GradSettings> = defineOp('putPlaces', {
-  takes: ['float', 'int'],
-  shape: ([g], { size }) => [g[0]!, g[1]!, ...size],
-  forward: forward('put'),
-  vjp: (g, [_, at], __, { size: ___, ...settings }) => [take([g, at], settings), null],
-  // Places are only ever those that maxPoolPlaces gave: the samples of maxPool2d draw them.
-  samples: (draw) =>
-    planes(draw, ({ y }) => [{ shape: y }, { shape: y, dtype: 'int', low: 0, high: 0 }], true),
-})
+const put: Apply<[Tensor, Tensor<'int'>], GradSettings> = defineOp<[Tensor, Tensor<'int'>], GradSettings>(
+  'putPlaces',
+  {
+    takes: ['float', 'int'],
+    shape: ([g], { size }) => [g[0]!, g[1]!, ...size],
+    forward: forward('put'),
+    vjp: (g, [_, at], __, { size: ___, ...settings }) => [take([g, at], settings), null],
+    samples: (draw) =>
+      planes(draw, ({ y, places }) => [{ shape: y }, { shape: y, dtype: 'int', values: places }], true),
+  },
+)
 
 const windowSum: Apply<[Tensor], Settings> = defineOp('windowSum', {
   shape: ([x], settings) => pooled(x, settings),
@@ -61,14 +63,16 @@ const windowSum: Apply<[Tensor], Settings> = defineOp('windowSum', {
 })
 
 /** g [N, C, H', W'] added to every place of its window: [N, C, H, W]. */
-const spread: Apply<[Tensor], GradSettings> = defineOp('windowSpread', {
+const spread: Apply<[Tensor], GradSettings> = defineOp<[Tensor], GradSettings>('windowSpread', {
   shape: ([g], { size }) => [g[0]!, g[1]!, ...size],
   forward: forward('spread'),
   vjp: (g, _, __, { size: ___, ...settings }) => [windowSum([g], settings)],
   samples: (draw) => planes(draw, ({ y }) => [{ shape: y }], true),
 })
 
-function planes(draw: Draw, inputs: (shapes: { x: Shape; y: Shape }) => Input[], sized = false) {
+type Planes = { readonly x: Shape; readonly y: Shape; readonly places: readonly number[] }
+
+function planes(draw: Draw, inputs: (planes: Planes) => Input[], sized = false) {
   const kernelSize: Pair = [draw.int(1, 3), draw.int(1, 3)]
   const settings: Settings = {
     kernelSize,
@@ -77,10 +81,21 @@ function planes(draw: Draw, inputs: (shapes: { x: Shape; y: Shape }) => Input[],
     dilation: [1, 1],
   }
   const x = [draw.size(3), draw.size(3), 3 + draw.size(6), 2 + draw.size(6)]
+  const y = pooled(x, settings)
   return {
-    inputs: inputs({ x, y: pooled(x, settings) }),
+    inputs: inputs({ x, y, places: firstPlaces(x, y, settings) }),
     params: sized ? { ...settings, size: plane(x) } : settings,
   }
+}
+
+/** For each window the place of its first tap that lies on the plane: places that a pooling could have given. */
+function firstPlaces(x: Shape, y: Shape, { stride, padding }: Settings): number[] {
+  const [planes, rows, cols] = [y[0]! * y[1]!, y[2]!, y[3]!]
+  const first = (window: number, d: number) => Math.max(0, window * stride[d]! - padding[d]!)
+  return Array.from({ length: planes * rows * cols }, (_, i) => {
+    const [row, col] = [Math.floor(i / cols) % rows, i % cols]
+    return first(row, 0) * x[3]! + first(col, 1)
+  })
 }
 
 /** Settings of a pooling, in PyTorch's names; the stride is the kernel's size where left out. */

@@ -1,6 +1,6 @@
 import { DeviceError } from '../../errors.ts'
 import { type Backend, isSoftware, plainRunner } from './backend.ts'
-import type { BuiltKernel, GpuBuffer, GpuContext, GpuEntry, GpuJs } from './library.ts'
+import type { BuiltKernel, GpuBuffer, GpuContext, GpuDevice, GpuEntry, GpuJs } from './library.ts'
 
 const MAP_READ = 0x0001
 const COPY_SRC = 0x0004
@@ -150,8 +150,20 @@ async function openDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promi
     context.isLost = true
     shared.fault ??= `device lost: ${message || reason}`
   })
+  reportShadersByThrowing(device)
   // gpu.js would ask for its own device, with the default limits (7 arrays), and report faults on the console.
   lib.WebGPUContext.acquire = async () => context
   Object.defineProperty(lib.WebGPUContext, 'isSupported', { get: () => true, configurable: true })
   return shared
+}
+
+/** gpu.js asks each shader for its errors and throws them; uncaptured, they would also count as the device's fault. */
+function reportShadersByThrowing(device: GpuDevice): void {
+  const create = device.createShaderModule.bind(device)
+  device.createShaderModule = (settings) => {
+    device.pushErrorScope('validation')
+    const shader = create(settings)
+    void device.popErrorScope()
+    return shader
+  }
 }

@@ -131,6 +131,9 @@ export interface GpuDevice {
     writeBuffer(buffer: object, offset: number, data: Float32Array): void
     submit(commands: readonly unknown[]): void
   }
+  pushErrorScope(filter: 'validation'): void
+  popErrorScope(): Promise<unknown>
+  createShaderModule(settings: object): object
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null
   createBuffer(settings: object): {
     mapAsync(mode: number): Promise<void>

@@ -59,14 +59,14 @@ export function patchWebAssembly(target: PatchTarget | undefined, selfTest: () =
   const prototype = target?.prototype as Prototype | undefined
   if (!prototype || PATCHED.some((name) => typeof prototype[name] !== 'function')) return false
   const stock = PATCHED.map((name) => [name, prototype[name]] as const)
-  for (const name of ['emitFunction', 'emitVectorFunction'] as const) {
-    prototype[name] = withIntegerCounters(prototype[name])
-  }
-  prototype.vGather = withVectorLoads(prototype.vGather)
   try {
+    for (const name of ['emitFunction', 'emitVectorFunction'] as const) {
+      prototype[name] = withIntegerCounters(prototype[name])
+    }
+    prototype.vGather = withVectorLoads(prototype.vGather)
     if (selfTest()) return true
   } catch {
-    // A kernel that no longer compiles or traps is a failed self-test like any other.
+    // A kernel that no longer compiles, or that traps, is a failed self-test like any other.
   }
   for (const [name, method] of stock) prototype[name] = method
   return false

@@ -128,6 +128,8 @@ interface Cached {
 
 const SETTINGS = {
   precision: 'single',
+  // Left to itself it infers an integer for `return 0`, which webgl2 then cannot store.
+  returnType: 'Number',
   // A loop that gpu.js cannot see the end of is cut at this count, without a word.
   loopMaxIterations: 2 ** 30,
   // Its own answer to a kernel that it cannot translate is a warning and the cpu mode.
@@ -296,7 +298,7 @@ class GpuJsRuntime implements Runtime {
     const refuse = (cause: unknown): never => {
       this.#kernels.delete(key)
       const reason = [cause instanceof Error ? cause.message : String(cause), ...said].join('; ')
-      throw this.#fault(text, 'cannot be run', `"${reason}"`, 'Use another device', cause)
+      throw this.#fault(text, 'cannot be run', `"${brief(reason)}"`, 'Use another device', cause)
     }
     return (values, scalars) => {
       try {
@@ -351,6 +353,15 @@ class GpuJsRuntime implements Runtime {
       cause,
     })
   }
+}
+
+/** gpu.js appends whole shaders to its messages; they stay in the error's cause. */
+function brief(reason: string): string {
+  const line = reason
+    .replace(/--- generated[\s\S]*/, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > 300 ? `${line.slice(0, 300)}...` : line
 }
 
 const product = (grid: readonly number[]): number => grid.reduce((size, side) => size * side, 1)

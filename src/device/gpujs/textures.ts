@@ -21,12 +21,15 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     if (!gpu.context) throw new DeviceError(`${mode}: no kernel has run yet. This is an error in kdgrad.`)
     return gpu.context
   }
+  let Flat: (new (settings: Texture) => Texture) | null = null
   const backend: Backend = {
     kernelClass,
     maxKernels: 512,
     maxBytes: Number.POSITIVE_INFINITY,
     patched: false,
     describe() {
+      // headless-gl hides its renderer. Under xvfb, its usual place, that is the processor.
+      if (mode === 'headlessgl') return { description: 'headless-gl on an X server', software: true }
       const renderer = rendererOf(gl())
       return { description: renderer, software: isSoftware(renderer) }
     },
@@ -41,7 +44,16 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     create: (source, settings) =>
       gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
     runner: (shortcut, size) => plainRunner(backend, shortcut, size),
-    result: (_kernel, returned) => returned as Texture,
+    result(_kernel, returned) {
+      // gpu.js has one class for each rank of output, and refuses another class than an argument's first. The very
+      // first result is an upload, which is [x]: all become that.
+      const texture = returned as Texture
+      Flat ??= texture.constructor as new (settings: Texture) => Texture
+      if (texture.constructor === Flat) return texture
+      const flat = new Flat(texture)
+      texture.delete()
+      return flat
+    },
     verify(kernel) {
       // A program that does not link (too many textures, say) draws zeros and only warns on the console.
       if (!gl().getProgramParameter(kernel.program as WebGLProgram, LINK_STATUS)) {

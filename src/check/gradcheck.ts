@@ -1,0 +1,211 @@
+import { openDevice } from '../device/open.ts'
+import { ShapeError, ValueError } from '../errors.ts'
+import { grad } from '../graph/grad.ts'
+import { realizeOn } from '../graph/realize.ts'
+import { readOn } from '../graph/values.ts'
+import { Random } from '../random.ts'
+import { type AnyTensor, Tensor, tensor } from '../tensor.ts'
+
+export interface GradcheckOptions {
+  /** Step of the central difference. Default 1e-5. */
+  readonly eps?: number
+  /** Largest difference allowed, relative to the larger derivative. Default 1e-6. */
+  readonly tolerance?: number
+  /** Random directions tried per input. Default 1. */
+  readonly directions?: number
+  /** 1 checks the gradient, 2 the gradient of the gradient as well. Default 1. */
+  readonly order?: 1 | 2
+  /** Chooses the directions and the output weights. Default 0. */
+  readonly seed?: number
+}
+
+/** One derivative along one direction, found twice. */
+export interface DirectionalCheck {
+  readonly order: 1 | 2
+  /** Which input, from 0. */
+  readonly input: number
+  /** The direction, as many numbers as the input has elements. */
+  readonly direction: readonly number[]
+  /** What the gradient says. */
+  readonly analytic: number
+  /** What the central difference says. */
+  readonly numeric: number
+  /** |analytic - numeric| over what is allowed: above 1 fails. */
+  readonly excess: number
+}
+
+export interface GradcheckReport {
+  readonly ok: boolean
+  /** The check that came closest to failing, or failed worst. */
+  readonly worst: DirectionalCheck
+  /** The worst input as code that rebuilds it. */
+  readonly rebuild: string
+  readonly checks: readonly DirectionalCheck[]
+  toString(): string
+}
+
+/**
+ * Compares the gradient of `fn` with central differences, in float64 on the `reference` device whatever device is
+ * chosen. Outputs are weighted at random: a plain sum would pass a gradient that ignores what comes from upstream.
+ * Only 'float' inputs are moved; labels and masks are handed on as they are.
+ *
+ * @throws ValueError where no input can be moved, or a value or derivative of `fn` is NaN or infinite there.
+ */
+export async function gradcheck<const I extends readonly AnyTensor[]>(
+  fn: (...inputs: I) => Tensor | readonly Tensor[],
+  inputs: I,
+  { eps = 1e-5, tolerance = 1e-6, directions = 1, order = 1, seed = 0 }: GradcheckOptions = {},
+): Promise<GradcheckReport> {
+  const random = new Random(seed).fork('gradcheck')
+  const points = await Promise.all(inputs.map(toFloat64))
+  const moving = points.flatMap((x, i) => (x.dtype === 'float' && x.size > 0 ? [i] : []))
+  if (moving.length === 0)
+    throw new ValueError(
+      'gradcheck: no input can be moved, got no float tensor with elements. Pass one to differentiate by.',
+    )
+
+  const first = weightedSum(fn, random)
+  const stages: [1 | 2, Scalar<I>][] = [[1, first]]
+  if (order === 2) stages.push([2, gradientAlong(first, moving, random)])
+
+  const checks: DirectionalCheck[] = []
+  for (const [stage, scalarOf] of stages)
+    for (const input of moving)
+      for (let d = 0; d < directions; d++) {
+        const direction = Array.from(random.normals(points[input]!.size))
+        checks.push(
+          await checkAlong(scalarOf, points as unknown as I, input, direction, stage, { eps, tolerance }),
+        )
+      }
+  const worst = checks.reduce((a, b) => (b.excess > a.excess ? b : a))
+  return report(worst, checks, points)
+}
+
+/** A scalar function and the size of the terms that make it up, by which rounding noise scales. */
+interface Weighted {
+  readonly value: Tensor
+  readonly magnitude: Tensor
+}
+
+type Scalar<I> = (inputs: I) => Weighted
+
+function weightedSum<I extends readonly AnyTensor[]>(
+  fn: (...inputs: I) => Tensor | readonly Tensor[],
+  random: Random,
+): Scalar<I> {
+  const weights: Tensor[] = []
+  return (inputs) => {
+    const result = fn(...inputs)
+    const outputs = result instanceof Tensor ? [result] : result
+    const terms = outputs.map((y, k) => {
+      if (!(y instanceof Tensor) || y.dtype !== 'float')
+        throw new ValueError(
+          `gradcheck: the function must return float tensors, got ${y}. Convert with toFloat().`,
+        )
+      // The same weights every time: away from 0, of both signs.
+      weights[k] ??= tensor(
+        random.uniforms(y.size, 0.5, 1.5).map((w) => (random.uniform() < 0.5 ? -w : w)),
+        y.shape,
+      )
+      if (weights[k].size !== y.size)
+        throw new ShapeError(
+          'gradcheck: the output changes its shape with the values of the input. Make it fixed.',
+        )
+      return y.mul(weights[k])
+    })
+    const add = (parts: Tensor[]) => parts.reduce((a, b) => a.add(b))
+    return { value: add(terms.map((t) => t.sum())), magnitude: add(terms.map((t) => t.abs().sum())) }
+  }
+}
+
+/** The derivative of `scalarOf` along fixed random directions: a scalar function whose gradient is of second order. */
+function gradientAlong<I extends readonly AnyTensor[]>(
+  scalarOf: Scalar<I>,
+  moving: readonly number[],
+  random: Random,
+): Scalar<I> {
+  const along: Tensor[] = []
+  return (inputs) => {
+    const xs = moving.map((i) => inputs[i] as Tensor)
+    const terms = grad(scalarOf(inputs).value, xs).map((g, k) => {
+      along[k] ??= tensor(random.normals(g.size), g.shape)
+      return g.mul(along[k])
+    })
+    const add = (parts: Tensor[]) => parts.reduce((a, b) => a.add(b))
+    return { value: add(terms.map((t) => t.sum())), magnitude: add(terms.map((t) => t.abs().sum())) }
+  }
+}
+
+async function checkAlong<I extends readonly AnyTensor[]>(
+  scalarOf: Scalar<I>,
+  points: I,
+  input: number,
+  direction: readonly number[],
+  order: 1 | 2,
+  { eps, tolerance }: { eps: number; tolerance: number },
+): Promise<DirectionalCheck> {
+  const x = points[input] as Tensor
+  const shifted = (by: number) => {
+    const moved = tensor(
+      Float64Array.from(x.host!, (v, i) => v + by * direction[i]!),
+      x.shape,
+    )
+    return scalarOf(points.map((p, i) => (i === input ? moved : p)) as unknown as I).value
+  }
+  const here = scalarOf(points)
+  const [g] = grad(here.value, [x])
+  const slope = g!.mul(tensor(Float64Array.from(direction), x.shape)).sum()
+  const [analytic, magnitude, above, below] = await values([
+    slope,
+    here.magnitude,
+    shifted(eps),
+    shifted(-eps),
+  ])
+  const numeric = (above! - below!) / (2 * eps)
+  if (![analytic, numeric].every(Number.isFinite))
+    throw new ValueError(
+      `gradcheck: a derivative is not finite, got analytic ${analytic} and numeric ${numeric} for input ${input}, ${x}. Move the input into the function's domain.`,
+    )
+  // A difference quotient carries the rounding of the terms it cancels.
+  const allowed =
+    tolerance * Math.max(Math.abs(analytic!), Math.abs(numeric)) + 1e-9 * Math.max(1, magnitude!)
+  return {
+    order,
+    input,
+    direction,
+    analytic: analytic!,
+    numeric,
+    excess: Math.abs(analytic! - numeric) / allowed,
+  }
+}
+
+async function values(scalars: readonly Tensor[]): Promise<number[]> {
+  const reference = await openDevice('reference')
+  await realizeOn(reference, scalars)
+  return Promise.all(scalars.map(async (s) => (await readOn(reference, s))[0]!))
+}
+
+async function toFloat64(x: AnyTensor): Promise<AnyTensor> {
+  if (x.host && x.dtype !== 'float') return x
+  return tensor(Float64Array.from(x.host ?? (await readOn(x.storage?.device, x))), x.shape, x.dtype)
+}
+
+function report(
+  worst: DirectionalCheck,
+  checks: readonly DirectionalCheck[],
+  points: readonly AnyTensor[],
+): GradcheckReport {
+  const ok = worst.excess <= 1
+  const rebuild = String(points[worst.input])
+  const all = points.map((p) => `  ${p},`).join('\n')
+  return {
+    ok,
+    worst,
+    rebuild,
+    checks,
+    toString: () =>
+      ok
+        ? `gradcheck: ${checks.length} directions agree; the worst by ${worst.excess.toPrecision(2)} of what is allowed`
+        : `gradcheck: the gradient${worst.order === 2 ? ' of the gradient' : ''} is wrong in input ${worst.input}: analytic ${worst.analytic}, numeric ${worst.numeric}, at\n${all}`,
+  }
+}
