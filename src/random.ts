@@ -208,7 +208,7 @@ export class Random {
     }
   }
 
-  /** The numbers 0 to n - 1 in random order (Fisher-Yates), every order as likely. Throws ValueError if n is no count. */
+  /** The numbers 0 to n - 1 in random order, by Fisher and Yates's shuffle. Throws ValueError if n is no count. */
   permutation(n: number): Int32Array {
     checkCount('Random.permutation', n)
     const out = Int32Array.from({ length: n }, (_, i) => i)
@@ -271,7 +271,8 @@ export function normalQuantile(p: number): number {
 }
 
 /**
- * ln(x) for 0 < x < 1, to about 1e-16 relative, without Math.log, which is not the same bits in every engine. Halves are taken out until x is near 1; then ln(x) = 2 atanh((x - 1) / (x + 1)) by its series.
+ * ln(x) for 0 < x < 1, to about 1e-16 relative, without Math.log, which is not the same bits in every engine.
+ * Halves are taken out until x is near 1; then ln(x) = 2 atanh((x - 1) / (x + 1)) by its series.
  */
 function logarithm(x: number): number {
   let m = x

@@ -18,9 +18,9 @@ const FILES = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't1
 )
 
 /**
- * MNIST, or a data set in its form (Fashion-MNIST, KMNIST), from the four IDX files in `folder`: `train-images-idx3-ubyte`,
- * `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, plain or with `.gz`, also spelt
- * `train-images.idx3-ubyte`. Images are [1, height, width] with pixels (v / 255 - 0.1307) / 0.3081.
+ * MNIST, or a data set in its form (Fashion-MNIST, KMNIST), from the four IDX files in `folder`:
+ * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, plain or
+ * with `.gz`, also spelt `train-images.idx3-ubyte`. Images are [1, height, width] with pixels (v / 255 - 0.1307) / 0.3081.
  * Throws DataError if the folder or a file is missing or damaged, or if the files do not fit one another.
  */
 export function loadMnist(folder: string): { train: Dataset; test: Dataset } {

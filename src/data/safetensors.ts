@@ -28,7 +28,8 @@ const PREFIX = 8
  * The bytes of a safetensors file (https://github.com/huggingface/safetensors, "Format"): the header's length as a
  * little-endian 64-bit number, a JSON header padded with spaces to 8 bytes, the elements little-endian without gaps.
  * Float64 arrays come first in the data, so that every array lies at a multiple of its element size.
- * Throws ShapeError if a shape and its data differ, ValueError on a tensor named `__metadata__` or metadata that is not text.
+ * Throws ShapeError if a shape and its data differ, ValueError on a tensor named `__metadata__` or on metadata that is
+ * not text.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsEntry>,

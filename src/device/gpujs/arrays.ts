@@ -18,12 +18,13 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
     // Without dynamicArguments a kernel insists on the array lengths of its first call.
     gpu.createKernel(source, { ...settings, dynamicArguments: true })
   const patched = mode === 'webasm' && patchOnce(lib, create)
+  const spare = new SpareArrays()
   const kernelClass: KernelClass = mode === 'cpu' ? lib.CPUKernel : lib.WebAssemblyKernel
   const backend: Backend = {
     kernelClass,
     maxKernels: 4096,
     // Each WebAssembly kernel has a memory of its own, with its arguments and its result.
-    maxBytes: 2 ** 30,
+    maxBytes: 2 ** 29,
     patched,
     describe: () => ({
       description:
@@ -33,13 +34,17 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
     limits: () => ({ maxSide1D: LONGEST, maxSide: [LONGEST, LONGEST, LONGEST], maxArrays: 32 }),
     create,
     runner: (shortcut, size) =>
-      (mode === 'webasm' && wasmRunner(lib, backend, shortcut, size)) || plainRunner(backend, shortcut, size),
+      (mode === 'webasm' && wasmRunner(lib, backend, shortcut, size, spare)) ||
+      plainRunner(backend, shortcut, size),
     result: (_kernel, returned, size) => flatten(returned, size),
     verify: () => {},
     bytes: ({ _active }) => (_active ? _active.layout.outputOffset + _active.cells * 4 : 0),
     upload: (data) => data.slice(),
     read: (value) => (value as Float32Array).slice(),
-    release: () => {},
+    release(value) {
+      // The cpu mode allocates its results itself.
+      if (mode === 'webasm') spare.give(value as Float32Array)
+    },
     evict: (kernel: BuiltKernel) => kernel.destroy(),
     close: () => gpu.destroy(),
   }
@@ -51,7 +56,13 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
  * arguments into the module's memory, run, copy the result out. Array lengths other than the first call's take the
  * long way, since they need another module.
  */
-function wasmRunner(lib: GpuJs, backend: Backend, shortcut: Shortcut, size: number): Runner | null {
+function wasmRunner(
+  lib: GpuJs,
+  backend: Backend,
+  shortcut: Shortcut,
+  size: number,
+  spare: SpareArrays,
+): Runner | null {
   const module = shortcut.kernel._active
   if (!module?.layout) return null
   const { f32, run, runSimd, cells, sizeX, layout } = module
@@ -66,9 +77,40 @@ function wasmRunner(lib: GpuJs, backend: Backend, shortcut: Shortcut, size: numb
     for (let i = 0; i < arrays.length; i++) f32.set(values[i] as Float32Array, arrays[i]!.offset / 4)
     for (let i = 0; i < scalars.length; i++) f32[scalars[i]!.offset / 4] = numbers[i]!
     lib.WebAssemblyKernel.dispatchSpans(run, runSimd, cells, sizeX, 0)
-    return f32.slice(output, output + cells)
+    const result = spare.take(size)
+    result.set(f32.subarray(output, output + cells))
+    return result
   }
 }
+
+/** Released arrays, for the next result of their size: new memory is slow at its first touch and makes garbage. */
+class SpareArrays {
+  readonly #bySize = new Map<number, Float32Array[]>()
+  #numbers = 0
+
+  take(size: number): Float32Array {
+    const array = this.#bySize.get(size)?.pop()
+    if (!array) return new Float32Array(size)
+    this.#numbers -= size
+    return array
+  }
+
+  give(array: Float32Array): void {
+    const { length } = array
+    if (this.#numbers + length > MOST_SPARE) {
+      this.#bySize.clear()
+      this.#numbers = 0
+    }
+    if (length > MOST_SPARE) return
+    this.#numbers += length
+    const same = this.#bySize.get(length)
+    if (same) same.push(array)
+    else this.#bySize.set(length, [array])
+  }
+}
+
+/** In numbers: 256 MiB. */
+const MOST_SPARE = 2 ** 26
 
 /** Rows as one array: without copying where they are windows on one buffer. */
 function flatten(returned: unknown, size: number): Float32Array {

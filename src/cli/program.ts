@@ -1,0 +1,18 @@
+import { createRequire } from 'node:module'
+import { Command } from 'commander'
+import { devicesCommand } from './devices.ts'
+import { distillCommand } from './distill.ts'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+/** The whole command line. The losses that `argv` names decide which flags `distill` has. */
+export async function programOf(argv: readonly string[]): Promise<Command> {
+  const program = new Command('kdgrad')
+    .description('Knowledge distillation research in TypeScript')
+    .version(version)
+    .addCommand(await distillCommand(argv))
+    .addCommand(devicesCommand())
+  for (const command of [program, ...program.commands])
+    command.exitOverride().showSuggestionAfterError().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+  return program
+}
