@@ -13,6 +13,9 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     .addCommand(await distillCommand(argv))
     .addCommand(devicesCommand())
   for (const command of [program, ...program.commands])
-    command.exitOverride().showSuggestionAfterError().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
   return program
 }

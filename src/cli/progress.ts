@@ -11,7 +11,8 @@ export interface ProgressView {
 }
 
 const label = ({ row, seed }: RunName) => `${row} (seed ${seed})`
-const percent = (share: number | undefined) => (share === undefined ? '  -  ' : `${(100 * share).toFixed(2)} %`)
+const percent = (share: number | undefined) =>
+  share === undefined ? '  -  ' : `${(100 * share).toFixed(2)} %`
 
 /** Speed and time left since `start`. */
 class Pace {
@@ -35,7 +36,8 @@ export function terminalProgress(): ProgressView {
       pace = new Pace()
       accuracy = undefined
       bar = new SingleBar({
-        format: '{name} {bar} {percentage} % | loss {loss} | accuracy {accuracy} | {speed} samples/s | {left} s left',
+        format:
+          '{name} {bar} {percentage} % | loss {loss} | accuracy {accuracy} | {speed} samples/s | {left} s left',
         barsize: 24,
         hideCursor: true,
         clearOnComplete: false,

@@ -1,7 +1,11 @@
 import Table from 'cli-table3'
 
 /** A table for the terminal: right-aligned but for the first column; plain where the output is no terminal. */
-export function tableText(head: readonly string[], rows: readonly (readonly string[])[], align: 'left' | 'right' = 'right'): string {
+export function tableText(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: 'left' | 'right' = 'right',
+): string {
   const colours = process.stdout.isTTY ? {} : { style: { head: [], border: [] } }
   const table = new Table({
     head: [...head],

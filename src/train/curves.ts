@@ -49,7 +49,10 @@ export function curvesSvg(title: string, curves: readonly Curve[]): string {
       name: c.name,
       data: c.epochs.map((epoch, i) => [epoch, c.accuracy[i]!]),
       symbolSize: 5,
-      lineStyle: { width: c.name.startsWith('alone x') ? 1 : 2, type: c.name.startsWith('alone') ? 'dashed' : 'solid' },
+      lineStyle: {
+        width: c.name.startsWith('alone x') ? 1 : 2,
+        type: c.name.startsWith('alone') ? 'dashed' : 'solid',
+      },
     })),
   })
   const svg = chart.renderToSVGString()

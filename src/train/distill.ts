@@ -1,4 +1,4 @@
-import { type Dataset, balancedSubset } from '../data/dataset.ts'
+import { balancedSubset, type Dataset } from '../data/dataset.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import { Adam } from '../optim/adam.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -7,7 +7,7 @@ import { SGD } from '../optim/sgd.ts'
 import { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { logitsOf } from './evaluate.ts'
-import { type EpochMetrics, type FitBatch, type StepProgress, fit } from './fit.ts'
+import { type EpochMetrics, type FitBatch, fit, type StepProgress } from './fit.ts'
 import type { Network } from './network.ts'
 
 /** How one network is trained. */
@@ -72,7 +72,8 @@ export interface Observer {
   onRun?(run: RunName, steps: number): void
   onStep?(run: RunName, progress: StepProgress): void
   onEpoch?(run: RunName, metrics: EpochMetrics): void
-  onResult?(result: RunResult): void
+  /** Waited for before the next run starts. */
+  onResult?(result: RunResult): void | Promise<void>
 }
 
 /** The student alone is also trained at these multiples of the rate, so that nobody takes a better step for distillation. */
@@ -121,13 +122,19 @@ export async function distill(
     const seconds = (performance.now() - started) / 1000
     const result = { ...name, network, history, accuracy, seconds, images: data.size }
     results.push(result)
-    observer.onResult?.(result)
+    await observer.onResult?.(result)
     return result
   }
   const hard = ({ output, labels }: FitBatch) => crossEntropy(output.logits, labels)
 
   const seed = seeds[0]!
-  const teacher = await run({ row: 'teacher', seed }, experiment.makeTeacher(seed), train, experiment.teacher, hard)
+  const teacher = await run(
+    { row: 'teacher', seed },
+    experiment.makeTeacher(seed),
+    train,
+    experiment.teacher,
+    hard,
+  )
   if (!teacher) return results
   for (const seed of seeds) {
     const data =
@@ -166,4 +173,3 @@ function rowsOf(values: Float32Array, indices: readonly number[], width: number)
   })
   return tensor(rows, [indices.length, width])
 }
-

@@ -1,5 +1,5 @@
 import { imagesOf, labelsOf } from '../data/batch.ts'
-import { type Dataset, batches } from '../data/dataset.ts'
+import { batches, type Dataset } from '../data/dataset.ts'
 import { ValueError } from '../errors.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Random } from '../random.ts'

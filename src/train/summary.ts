@@ -1,4 +1,4 @@
-import { type RunResult, aloneRow } from './distill.ts'
+import { aloneRow, type RunResult } from './distill.ts'
 
 /** A mean over seeds with its spread. */
 export interface Mean {

@@ -1,0 +1,82 @@
+import { Command, Option } from 'commander'
+import type { AnyLoss } from '../losses/index.ts'
+import { loadLosses } from './load-losses.ts'
+import { anyNumber, count, positive, whole } from './numbers.ts'
+import { runDistill } from './run-distill.ts'
+
+/** What `kdgrad distill` was asked for. Undefined values depend on the data set. */
+export interface DistillFlags {
+  readonly dataset: string
+  readonly dataDir?: string
+  readonly losses: string
+  readonly labels?: number
+  readonly epochs?: number
+  readonly batch: number
+  readonly lr: number
+  readonly optimizer: 'adam' | 'sgd'
+  readonly teacherEpochs?: number
+  readonly teacherBatch: number
+  readonly teacherLr: number
+  readonly temperature?: number
+  readonly weight?: number
+  readonly ceWeight?: number
+  readonly evaluateEvery?: number
+  readonly seed: number
+  readonly seeds: number
+  readonly device: string
+  readonly out?: string
+  /** `dkd.beta` and the like. */
+  readonly [lossParameter: `${string}.${string}`]: number
+}
+
+const DEFAULT_LOSSES = 'kldiv,dkd,dist'
+
+/** `kdgrad distill`: every parameter of every chosen loss is a flag, `--dkd.beta 2`. */
+export async function distillCommand(argv: readonly string[]): Promise<Command> {
+  const chosen = await loadLosses(lossesIn(argv))
+  const command = new Command('distill')
+    .description('train a teacher, the student alone, and the student distilled by several losses')
+    .option('--dataset <name>', 'glyphs (built in) or mnist', 'glyphs')
+    .option('--data-dir <folder>', 'where the files of --dataset mnist are')
+    .option('--losses <list>', 'comma-separated ids, or paths of files with your own', DEFAULT_LOSSES)
+    .option('--labels <n>', 'labelled images the student gets (glyphs: 300; mnist: all)', count)
+    .option('--epochs <n>', "the student's epochs (30 up to 500 images, then fewer)", count)
+    .option('--batch <n>', "the student's batch size", count, 32)
+    .option('--lr <rate>', "the student's learning rate, at the start of a cosine", positive, 0.005)
+    .addOption(
+      new Option('--optimizer <name>', "the student's optimiser").choices(['adam', 'sgd']).default('adam'),
+    )
+    .option('--teacher-epochs <n>', "the teacher's epochs (glyphs: 4; mnist: 3)", count)
+    .option('--teacher-batch <n>', "the teacher's batch size", count, 64)
+    .option('--teacher-lr <rate>', "the teacher's learning rate", positive, 0.004)
+    .option('--temperature <T>', 'temperature of every loss that has one', positive)
+    .option('--weight <w>', 'weight of every distillation loss', anyNumber)
+    .option('--ce-weight <w>', 'weight of the cross-entropy beside every distillation loss', anyNumber)
+    .option('--evaluate-every <n>', 'epochs between evaluations of the students', count)
+    .option('--seed <n>', 'first seed', whole, 0)
+    .option('--seeds <n>', 'how many seeds to run', count, 1)
+    .option('--device <name>', "a device of 'kdgrad devices', or auto", 'auto')
+    .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
+  for (const loss of chosen) addLossOptions(command, loss)
+  return command.action((flags: DistillFlags) => runDistill(flags, chosen))
+}
+
+function addLossOptions(command: Command, loss: AnyLoss): void {
+  for (const [name, value] of Object.entries(loss.defaults))
+    command.option(`--${loss.id}.${name} <n>`, `${name} of ${loss.id} (${value})`, anyNumber)
+  command.option(`--${loss.id}.weight <w>`, `weight of ${loss.id} (${loss.mix.weight})`, anyNumber)
+  command.option(
+    `--${loss.id}.ceWeight <w>`,
+    `weight of the cross-entropy beside ${loss.id} (${loss.mix.ce})`,
+    anyNumber,
+  )
+}
+
+/** The value of --losses, needed before the flags that depend on it can be declared. */
+function lossesIn(argv: readonly string[]): string {
+  if (argv[0] !== 'distill') return DEFAULT_LOSSES
+  const at = argv.findIndex((arg) => arg === '--losses' || arg.startsWith('--losses='))
+  if (at < 0) return DEFAULT_LOSSES
+  const arg = argv[at]!
+  return arg === '--losses' ? (argv[at + 1] ?? DEFAULT_LOSSES) : arg.slice('--losses='.length)
+}

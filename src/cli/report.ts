@@ -1,0 +1,52 @@
+import type { Curve } from '../train/curves.ts'
+import type { Experiment, RunResult } from '../train/distill.ts'
+import type { Mean, SummaryRow } from '../train/summary.ts'
+import { tableText } from './table.ts'
+
+/** The closing table, with a line that says who saw which data. */
+export function tableOf(
+  rows: readonly SummaryRow[],
+  { train, test, studentImages, seeds }: Experiment,
+): string {
+  const head = ['method', 'accuracy, %', 'gain over alone', 'gain over best alone', 'seconds', 'images seen']
+  const body = rows.map((r) => [
+    r.row,
+    spread(r.accuracy, 'sd'),
+    spread(r.gain, 'se'),
+    spread(r.gainOverBest, 'se'),
+    r.seconds.toFixed(1),
+    String(r.images),
+  ])
+  const few = studentImages !== undefined && studentImages < train.size
+  const data = few
+    ? `The teacher has seen all ${train.size} images of ${train.name}; every student, alone or distilled, the same ${studentImages} of them, drawn anew per seed.`
+    : `The teacher and every student have seen the same ${train.size} images of ${train.name}.`
+  const many =
+    seeds.length > 1
+      ? ` Accuracy ± standard deviation over ${seeds.length} seeds, gain ± standard error of the paired difference.`
+      : ''
+  return `${tableText(head, body)}\n${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${many}`
+}
+
+function spread(value: Mean | undefined, kind: 'sd' | 'se'): string {
+  if (!value) return '-'
+  const sign = kind === 'se' && value.mean > 0 ? '+' : ''
+  const around = value[kind] === undefined ? '' : ` ± ${value[kind].toFixed(2)}`
+  return `${sign}${value.mean.toFixed(2)}${around}`
+}
+
+/** Accuracy over epochs of every row, averaged over the seeds that finished. */
+export function curvesOf(results: readonly RunResult[]): Curve[] {
+  return [...new Set(results.map((r) => r.row))].map((row) => {
+    const runs = results.filter((r) => r.row === row)
+    const judged = runs[0]!.history.filter((m) => m.testAccuracy !== undefined)
+    return {
+      name: row,
+      epochs: judged.map((m) => m.epoch),
+      accuracy: judged.map(({ epoch }) => {
+        const values = runs.map((r) => r.history.find((m) => m.epoch === epoch)?.testAccuracy ?? Number.NaN)
+        return (100 * values.reduce((a, b) => a + b, 0)) / values.length
+      }),
+    }
+  })
+}

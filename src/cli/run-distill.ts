@@ -1,0 +1,185 @@
+import { join } from 'node:path'
+import { checkDataset, type Dataset } from '../data/dataset.ts'
+import { glyphs, loadMnist } from '../data/index.ts'
+import { device } from '../device/current.ts'
+import { deviceNames } from '../device/open.ts'
+import { UsageError } from '../errors.ts'
+import type { AnyLoss } from '../losses/index.ts'
+import { Student, Teacher } from '../nn/models/index.ts'
+import { distill, type Experiment, type Method, type RunResult } from '../train/distill.ts'
+import { type Recipe, recipeOf } from '../train/recipes.ts'
+import { RunFolder } from '../train/run-folder.ts'
+import { summarise } from '../train/summary.ts'
+import type { DistillFlags } from './distill.ts'
+import { plainProgress, terminalProgress } from './progress.ts'
+import { curvesOf, tableOf } from './report.ts'
+import { oneOf } from './suggest.ts'
+
+/** The exit code of a run that Ctrl-C ended, as shells have it. */
+const INTERRUPTED = 130
+
+/** Runs the experiment that the flags describe: progress, table and a run folder. */
+export async function runDistill(flags: DistillFlags, losses: readonly AnyLoss[]): Promise<void> {
+  const dataset = oneOf('dataset', flags.dataset, ['glyphs', 'mnist'])
+  oneOf('device', flags.device, ['auto', ...deviceNames])
+  const on = await device(flags.device)
+  const recipe = recipeOf(dataset, flags.labels)
+  const { train, test } = loadData(dataset, flags)
+  const methods = losses.map((loss) => methodOf(loss, flags, recipe))
+  const experiment = experimentOf(flags, recipe, train, test, methods)
+  const config = configOf(flags, experiment, methods, on.name)
+  const folder = flags.out
+    ? RunFolder.claim(flags.out, config)
+    : RunFolder.claimNext(join('runs', dataset), config)
+  console.log(`Device ${on.name}; run folder ${folder.path}`)
+
+  const abort = new AbortController()
+  const interrupt = () => abort.abort()
+  process.once('SIGINT', interrupt)
+  const view = process.stdout.isTTY ? terminalProgress() : plainProgress((line) => console.log(line))
+  const finished: RunResult[] = []
+  try {
+    await distill(
+      experiment,
+      {
+        onRun: (run, steps) => view.start(run, steps),
+        onStep: (_, progress) => view.step(progress),
+        onEpoch: ({ row, seed }, metrics) => {
+          folder.addMetrics({ row, seed, ...metrics })
+          view.epoch(metrics, (row === 'teacher' ? experiment.teacher : experiment.student).epochs)
+        },
+        onResult: async (result) => {
+          view.stop()
+          finished.push(result)
+          await save(folder, result)
+        },
+      },
+      abort.signal,
+    )
+  } finally {
+    view.stop()
+    process.off('SIGINT', interrupt)
+    await close(folder, finished, experiment)
+  }
+  if (abort.signal.aborted) {
+    console.log(`Interrupted: what was measured so far is in ${folder.path}`)
+    process.exitCode = INTERRUPTED
+  }
+}
+
+function loadData(dataset: 'glyphs' | 'mnist', flags: DistillFlags): { train: Dataset; test: Dataset } {
+  if (dataset === 'glyphs') {
+    if (flags.dataDir !== undefined)
+      throw new UsageError(
+        `data-dir: glyphs are built in, got ${flags.dataDir}. Add --dataset mnist, or drop it.`,
+      )
+    return glyphs({})
+  }
+  if (flags.dataDir === undefined)
+    throw new UsageError('data-dir: mnist needs a folder with its files, got none. Add --data-dir <folder>.')
+  const loaded = loadMnist(flags.dataDir)
+  checkDataset(loaded.train)
+  checkDataset(loaded.test)
+  return loaded
+}
+
+/** A loss with its weights and parameters: its own defaults, the recipe's, then the flags. */
+type Chosen = Method & { readonly parameters: Readonly<Record<string, number>> }
+
+function methodOf(loss: AnyLoss, flags: DistillFlags, recipe: Recipe): Chosen {
+  const parameters: Record<string, number> = { ...loss.defaults, ...recipe.parameters[loss.id] }
+  if (flags.temperature !== undefined && 'temperature' in parameters)
+    parameters.temperature = flags.temperature
+  for (const name of Object.keys(parameters))
+    parameters[name] = flags[`${loss.id}.${name}`] ?? parameters[name]!
+  return {
+    id: loss.id,
+    parameters,
+    weight: flags[`${loss.id}.weight`] ?? flags.weight ?? loss.mix.weight,
+    ceWeight: flags[`${loss.id}.ceWeight`] ?? flags.ceWeight ?? loss.mix.ce,
+    loss: (batch) => loss(batch, parameters),
+  }
+}
+
+function experimentOf(
+  flags: DistillFlags,
+  recipe: Recipe,
+  train: Dataset,
+  test: Dataset,
+  methods: readonly Method[],
+): Experiment {
+  if (recipe.studentImages !== undefined && recipe.studentImages > train.size)
+    throw new UsageError(
+      `labels: ${train.name} has fewer images, got ${recipe.studentImages} of ${train.size}. Ask for at most ${train.size}.`,
+    )
+  const net = { inChannels: train.shape[0], classes: train.classes, size: train.shape[1] }
+  const student = {
+    epochs: flags.epochs ?? recipe.student.epochs,
+    batchSize: flags.batch,
+    learningRate: flags.lr,
+    optimizer: flags.optimizer,
+  }
+  return {
+    train,
+    test,
+    studentImages: recipe.studentImages,
+    makeTeacher: (seed) => new Teacher({ ...net, seed }),
+    makeStudent: (seed) => new Student({ ...net, seed }),
+    teacher: {
+      ...recipe.teacher,
+      epochs: flags.teacherEpochs ?? recipe.teacher.epochs,
+      batchSize: flags.teacherBatch,
+      learningRate: flags.teacherLr,
+    },
+    student,
+    methods,
+    seeds: Array.from({ length: flags.seeds }, (_, i) => flags.seed + i),
+    evaluateEvery: flags.evaluateEvery ?? Math.ceil(student.epochs / 10),
+  }
+}
+
+/** Everything that decides the result, defaults written out. */
+function configOf(
+  flags: DistillFlags,
+  experiment: Experiment,
+  methods: readonly Chosen[],
+  device: string,
+): object {
+  const { train, test, studentImages, teacher, student, seeds, evaluateEvery } = experiment
+  return {
+    dataset: flags.dataset,
+    ...(flags.dataDir === undefined ? {} : { dataDir: flags.dataDir }),
+    trainImages: train.size,
+    testImages: test.size,
+    studentImages: studentImages ?? train.size,
+    device,
+    seeds,
+    evaluateEvery,
+    teacher: { model: 'Teacher', ...teacher },
+    student: { model: 'Student', ...student },
+    methods: methods.map(({ id, weight, ceWeight, parameters }) => ({ id, weight, ceWeight, parameters })),
+  }
+}
+
+async function save(folder: RunFolder, { row, seed, network, seconds }: RunResult): Promise<void> {
+  const name = `${row.replaceAll(' ', '-')}-seed${seed}`
+  await folder.writeWeights(name, network, { row, seed: String(seed) })
+  folder.addTime({ row, seed, seconds })
+}
+
+/** Table, summary and picture of the runs that finished. */
+async function close(
+  folder: RunFolder,
+  finished: readonly RunResult[],
+  experiment: Experiment,
+): Promise<void> {
+  if (finished.length === 0) return
+  const rows = summarise(finished)
+  folder.writeJson(
+    'summary.json',
+    rows.map(({ seconds: _, ...row }) => row),
+  )
+  const { curvesSvg } = await import('../train/curves.ts')
+  folder.write('curves.svg', curvesSvg(`${experiment.test.name}: accuracy over training`, curvesOf(finished)))
+  console.log(tableOf(rows, experiment))
+}
