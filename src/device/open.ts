@@ -26,11 +26,11 @@ const opened = new Map<DeviceName, Promise<Device>>()
  *
  * @throws DeviceError where the name is unknown or the device absent, with the reason.
  */
-export function openDevice(name: string): Promise<Device> {
+export async function openDevice(name: string): Promise<Device> {
   if (name === 'auto') return openDevice('gpujs-wasm')
   if (!(name in DEVICES))
     throw new DeviceError(
-      `device: there is no device ${name}, got one of none of these. Choose auto, ${deviceNames.join(', ')}.`,
+      `device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`,
     )
   const known = name as DeviceName
   const device = opened.get(known) ?? DEVICES[known]()

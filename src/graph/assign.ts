@@ -17,7 +17,9 @@ export function assign<D extends DType>(target: Tensor<D>, value: Tensor<D>): vo
   if (target.op)
     throw new ValueError(`assign: only a leaf can take new values, got ${target}. Make one with tensor(...).`)
   if (!value.host && !value.storage)
-    throw new ValueError(`assign: the new values are not computed yet, got ${value}. Await realize(...) first.`)
+    throw new ValueError(
+      `assign: the new values are not computed yet, got ${value}. Await realize(...) first.`,
+    )
   if (target.storage !== value.storage) {
     target.storage?.drop(target)
     target.storage = value.storage?.hold(target) ?? null

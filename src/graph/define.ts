@@ -134,12 +134,13 @@ export function declareComposed(
   enrol({ name, differentiable: true, samples, apply: apply as Entry['apply'] })
 }
 
-function checkDType(name: string, input: AnyTensor, wanted: DType | 'any'): void {
+/** Throws unless the input is a tensor of this kind. */
+export function checkDType(name: string, input: AnyTensor, wanted: DType | 'any'): void {
   if (!(input instanceof Tensor))
     throw new ValueError(`${name}: expected a tensor, got ${typeof input}. Wrap the value in tensor(...).`)
   if (wanted !== 'any' && input.dtype !== wanted)
     throw new ValueError(
-      `${name}: expected a ${wanted} tensor, got ${input.dtype} ${showAll([input.shape])}. ${wanted === 'float' ? 'Convert it with toFloat().' : `Make it with tensor(values, shape, '${wanted}').`}`,
+      `${name}: expected ${wanted === 'int' ? 'an' : 'a'} ${wanted} tensor, got ${input.dtype} ${showAll([input.shape])}. ${wanted === 'float' ? 'Convert it with toFloat().' : `Make it with tensor(values, shape, '${wanted}').`}`,
     )
 }
 

@@ -3,8 +3,8 @@ import type { Tensor } from '../tensor.ts'
 import { defineLoss } from './define.ts'
 
 /**
- * DIST. Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536,
- * eq. 8 to 10; the factor T² as in the authors' code.
+ * DIST. Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536; the
+ * factor T² as in the authors' code.
  *
  *     DIST = T² ( β (1 - mean over rows of r(p, q)) + γ (1 - mean over columns of r(p, q)) )
  *                 inter: classes of a sample          intra: samples of a class

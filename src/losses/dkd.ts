@@ -6,7 +6,7 @@ import { defineLoss, type Labels } from './define.ts'
 
 /**
  * Decoupled knowledge distillation. Zhao, Cui, Song, Qiu, Liang: Decoupled Knowledge Distillation, CVPR 2022,
- * arXiv:2203.08679, eq. 7.
+ * arXiv:2203.08679.
  *
  *     DKD = T² / N · sum_n ( α KL(bᵗ ‖ bˢ) + β KL(qᵗ ‖ qˢ) )
  *                            TCKD: target    NCKD: which of

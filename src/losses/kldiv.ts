@@ -20,7 +20,7 @@ export const kldiv = defineLoss(
   {
     title: 'Knowledge distillation',
     paper:
-      'Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, NIPS workshop 2014, arXiv:1503.02531',
+      'Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, arXiv:1503.02531',
     formula: 'T² KL(softmax(t / T) || softmax(s / T)), mean over the batch',
     source: { temperature: 'RepDistiller, CIFAR-100' },
   },

@@ -1,6 +1,7 @@
+import { ValueError } from '../errors.ts'
 import { type Draw, defineOp, type Input, type Sampler } from '../graph/define.ts'
 import { broadcastShapes, sameShape } from '../shape.ts'
-import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
+import { type AnyTensor, type DType, scalar, Tensor } from '../tensor.ts'
 import { expand } from './movement.ts'
 
 /** Where a test draws values from: [low, high], `distinct` to stay clear of kinks at ties. */
@@ -53,13 +54,21 @@ function comparison(name: string, expr: string): (a: Operand, b: Operand) => Ten
 }
 
 /** Broadcasts tensors to one shape; numbers stay numbers. Undoing it is the gradient of `expand`. */
-function together(name: string, operands: readonly (AnyTensor | number)[]): AnyTensor[] {
-  const tensors = operands.map((o) => (typeof o === 'number' ? scalar(o) : o))
+export function together(name: string, operands: readonly (AnyTensor | number)[]): AnyTensor[] {
+  const tensors = operands.map((o) => tensorOf(name, o))
   const shape = broadcastShapes(
     name,
     tensors.map((t) => t.shape),
   )
   return tensors.map((t) => (t.constant || sameShape(t.shape, shape) ? t : expand(t, shape)))
+}
+
+function tensorOf(name: string, operand: AnyTensor | number): AnyTensor {
+  if (typeof operand === 'number') return scalar(operand)
+  if (operand instanceof Tensor) return operand
+  throw new ValueError(
+    `${name}: expected a tensor or a number, got ${typeof operand}. Wrap the value in tensor(...).`,
+  )
 }
 
 /** Pairs of equal shape: broadcasting itself is sampled where it happens, in `expand`. */

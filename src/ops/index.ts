@@ -44,6 +44,7 @@ export {
   transpose,
   unsqueeze,
 } from './movement.ts'
+export { type BatchNormOptions, type BatchNormResult, batchNorm } from './normalise.ts'
 export { avgPool2d, maxPool2d, type PoolOptions } from './pool.ts'
 export {
   amax,

@@ -1,7 +1,7 @@
 import type { ConcatKernel, GatherKernel, ScatterKernel } from '../device/kernel.ts'
 import { ShapeError, show, showAll, ValueError } from '../errors.ts'
-import { type Draw, defineOp, type Params, type Sample } from '../graph/define.ts'
-import { resolveDim, type Shape } from '../shape.ts'
+import { checkDType, type Draw, defineOp, type Params, type Sample } from '../graph/define.ts'
+import { resolveDim, type Shape, sameShape } from '../shape.ts'
 import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
 import { where } from './elementwise.ts'
 
@@ -65,6 +65,10 @@ export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Te
 
 /** Tensors of equal shape side by side in a new dim. */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
+  if (tensors.some((t) => !sameShape(t.shape, tensors[0]!.shape)))
+    throw new ShapeError(
+      `stack: shapes differ, got ${showAll(tensors.map((t) => t.shape))}. Make them equal.`,
+    )
   return cat(
     tensors.map((t) => t.unsqueeze(dim)),
     dim,
@@ -204,6 +208,7 @@ export function scatterMask(labels: Tensor<'int'>, classes: number): Tensor<'boo
     throw new ValueError(
       `scatterMask: classes must be a positive integer, got ${classes}. Give the number of classes.`,
     )
+  checkDType('scatterMask', labels, 'int')
   checkRange('scatterMask', labels, classes)
   const rows = labels.reshape([labels.size, 1]).expand([labels.size, classes])
   return scatterMaskOp([rows], {}).reshape([...labels.shape, classes])

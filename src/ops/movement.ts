@@ -1,6 +1,6 @@
 import { ShapeError, show, showAll, ValueError } from '../errors.ts'
 import { type Apply, type Draw, defineOp, type Params } from '../graph/define.ts'
-import { broadcastShapes, resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
+import { resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
 import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
 import { expandView, padView, permuteView, type Range, reshapeView, type Steps, sliceView } from '../view.ts'
 
@@ -96,7 +96,7 @@ function sumTo(g: Tensor, shape: Shape): Tensor {
 export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const lead = shape.length - x.rank
   const wanted = shape.map((n, d) => (n === -1 && d >= lead ? x.shape[d - lead]! : n))
-  if (lead < 0 || !sameShape(broadcastShapes('expand', [x.shape, wanted]), wanted))
+  if (lead < 0 || x.shape.some((n, d) => n !== 1 && n !== wanted[lead + d]))
     throw new ShapeError(
       `expand: only dims of size 1 can be stretched, got ${showAll([x.shape, shape])}. Reshape first, or repeat the values.`,
     )

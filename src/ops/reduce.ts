@@ -119,15 +119,16 @@ function place(
  * ties share it evenly. Both as PyTorch does.
  */
 export function max(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return dim === undefined ? amax(x) : chosen(x, argmax(x, dim, true), dim, keepdim)
+  return dim === undefined ? amax(x) : chosen('max', argmaxOp, x, dim, keepdim)
 }
 
 /** Smallest value along `dim`; see `max`. */
 export function min(x: Tensor, dim?: number, keepdim = false): Tensor {
-  return dim === undefined ? amin(x) : chosen(x, argmin(x, dim, true), dim, keepdim)
+  return dim === undefined ? amin(x) : chosen('min', argminOp, x, dim, keepdim)
 }
 
-function chosen(x: Tensor, at: Tensor<'int'>, dim: number, keepdim: boolean): Tensor {
+function chosen(name: string, op: typeof argmaxOp, x: Tensor, dim: number, keepdim: boolean): Tensor {
+  const at = place(op, name, x, dim, true)
   if (x.rank === 0) return x
   const value = x.gather(dim, at)
   return keepdim ? value : value.squeeze(dim)
