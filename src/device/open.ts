@@ -29,9 +29,7 @@ const opened = new Map<DeviceName, Promise<Device>>()
 export async function openDevice(name: string): Promise<Device> {
   if (name === 'auto') return openDevice('gpujs-wasm')
   if (!(name in DEVICES))
-    throw new DeviceError(
-      `device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`,
-    )
+    throw new DeviceError(`device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`)
   const known = name as DeviceName
   const device = opened.get(known) ?? DEVICES[known]()
   opened.set(known, device)

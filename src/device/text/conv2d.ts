@@ -1,8 +1,8 @@
 import type { Shape } from '../../shape.ts'
 import { contiguous, padView, reshapeView, type View } from '../../view.ts'
 import type { Conv2dKernel, Pair } from '../kernel.ts'
-import { gridOf, load, quotient } from './grid.ts'
-import { buffersOf, type Source, sumLoops, type Writer } from './text.ts'
+import { gridOf, load, quotient, remainder } from './grid.ts'
+import { buffersOf, type Source, sumLoops, sumUnrolled, type Writer } from './text.ts'
 
 interface Operand {
   readonly source: Source
@@ -148,16 +148,19 @@ function weightGrad(w: Writer, kernel: Conv2dKernel, dy: Operand, x: Operand): v
   const image = padded(w, x, ...around(padding))
   const [n, outChannels, rows, cols] = g.view.shape as [number, number, number, number]
   const [, perGroup, kH, kW] = out as [number, number, number, number]
-  const partial: Shape = [outChannels, perGroup, kH, kW, cols]
-  const grid = { shape: [outChannels * perGroup, kH * kW, cols] }
-  const { sides, coords } = gridOf(grid.shape, w.limits)
+  // Rows of taps are as wide as the next power of two: a shift finds the tap where a division would cost more than
+  // the product. What the extra places hold is never read.
+  const width = 2 ** Math.ceil(Math.log2(kW))
+  const partial: Shape = [outChannels, perGroup, kH, width, cols]
+  const grid: Shape = [outChannels * perGroup, kH * width, cols]
+  const { sides, coords } = gridOf(grid, w.limits)
   const [pair, tap, col] = coords as [string, string, string]
-  const o = quotient(pair, perGroup, grid.shape[0]!)
-  const c = perGroup === 1 ? '0' : `(${pair} - ${o} * ${perGroup})`
-  const kh = quotient(tap, kW, grid.shape[1]!)
-  const kw = kW === 1 ? '0' : `(${tap} - ${kh} * ${kW})`
+  const o = quotient(pair, perGroup, grid[0]!)
+  const c = remainder(pair, perGroup, grid[0]!)
+  const kh = quotient(tap, width, grid[1]!)
+  const kw = remainder(tap, width, grid[1]!)
   const start = groupStart(o, outChannels, groups, perGroup)
-  const body = sumLoops('s', [n, rows], ([i, y]) => {
+  const body = sumUnrolled([n, rows], ([i, y]) => {
     const at = [
       i!,
       plus(start, c),

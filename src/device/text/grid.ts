@@ -49,7 +49,9 @@ export function quotient(index: string, divisor: number, range: number): string 
   return range <= 2 ** 21 ? `(((${index} + 0.5) / ${divisor}) | 0)` : `((${index} / ${divisor}) | 0)`
 }
 
+/** index modulo divisor, as `quotient`. */
 export function remainder(index: string, divisor: number, range: number): string {
+  if (divisor === 1) return '0'
   if (range <= divisor) return index
   if (Number.isInteger(Math.log2(divisor))) return `(${index} & ${divisor - 1})`
   return `(${index} - ${quotient(index, divisor, range)} * ${divisor})`

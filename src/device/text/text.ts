@@ -87,3 +87,24 @@ export function sumLoops(into: string, sizes: readonly number[], term: (coords: 
   }
   return nest(into, [])
 }
+
+/** Products added in one statement: the loop's own cost and the common part of the addresses are shared. */
+const UNROLL = 8
+
+/**
+ * Adds `term(coordinates)` over all coordinates of `sizes` to `s`, the last dim written out eight at a time. The terms
+ * of a statement are added among themselves first, which also shortens the sum that rounds.
+ */
+export function sumUnrolled(sizes: readonly number[], term: (coords: string[]) => string): string {
+  const outer = sizes.slice(0, -1)
+  const n = sizes.at(-1)!
+  const [whole, rest] = [Math.floor(n / UNROLL), n % UNROLL]
+  const together = (count: number, coords: string[], at: (j: number) => string) =>
+    `(${Array.from({ length: count }, (_, j) => term([...coords, at(j)])).join(' + ')})`
+  const main = sumLoops('s', [...outer, whole], (coords) => {
+    const block = coords.at(-1)!
+    return together(UNROLL, coords.slice(0, -1), (j) => `(${block} * ${UNROLL} + ${j})`)
+  })
+  const tail = sumLoops('s', outer, (coords) => together(rest, coords, (j) => String(whole * UNROLL + j)))
+  return `${whole > 0 ? main : ''} ${rest > 0 ? tail : ''}`
+}
