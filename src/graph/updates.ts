@@ -32,3 +32,8 @@ export function updatesOf(nodes: readonly AnyTensor[]): Assignment[] {
     for (const { target, next } of updates) after.set(target, next(after.get(target) ?? target))
   return [...after]
 }
+
+/** Forgets the updates of nodes that a step has used: each is applied once, however long its node lives on. */
+export function settle(nodes: readonly AnyTensor[]): void {
+  for (const node of nodes) attached.delete(node)
+}

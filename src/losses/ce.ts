@@ -11,4 +11,5 @@ export const ce = defineLoss('ce', {}, ({ student, labels }) => crossEntropy(stu
   title: 'Cross-entropy',
   formula: 'mean over n of -log softmax(s)[y]',
   needs: ['labels'],
+  mix: { weight: 1, ce: 0 },
 })

@@ -42,16 +42,32 @@ export interface About<P extends Settings = Settings, N extends Need = Need> {
   readonly source?: { readonly [K in keyof P]?: string }
   /** What it cannot do without besides the student. Default: the teacher. */
   readonly needs?: readonly N[]
+  /** The weights that it is trained with beside the cross-entropy. Default: 1 and 1. */
+  readonly mix?: Mix
+}
+
+/** A training loss is `weight` times the loss plus `ce` times the cross-entropy. */
+export interface Mix {
+  readonly weight: number
+  readonly ce: number
 }
 
 /** A loss: call it with a batch to get a scalar. Left-out parameters take their defaults. */
-export interface Loss<P extends Settings = Settings, N extends Need = Need> {
+export interface Loss<P extends Settings, N extends Need> {
   (batch: Batch<N>, params?: Partial<P>): Tensor
   readonly id: string
   readonly defaults: P
   readonly needs: readonly N[]
+  readonly mix: Mix
   readonly about: About<P, N>
 }
+
+/** Any loss, called with everything there is. */
+export type AnyLoss = Loss<Settings, Need>
+
+/** Whether a value is what `defineLoss` returns, as a file of a user's own losses exports it. */
+export const isLoss = (value: unknown): value is AnyLoss =>
+  typeof value === 'function' && 'id' in value && 'defaults' in value && 'needs' in value
 
 /**
  * Makes a loss of a formula and its defaults. The loss checks the batch and the parameters where it is called, hands
@@ -75,7 +91,13 @@ export function defineLoss<P extends Settings, N extends Need = 'teacher'>(
     checkBatch(id, needs, batch)
     return checkScalar(id, formula(withoutTeacherGradient(batch), { ...defaults, ...params }))
   }
-  return Object.assign(loss, { id, defaults: Object.freeze({ ...defaults }), needs: needs as N[], about })
+  return Object.assign(loss, {
+    id,
+    defaults: Object.freeze({ ...defaults }),
+    needs: needs as N[],
+    mix: about.mix ?? { weight: 1, ce: 1 },
+    about,
+  })
 }
 
 function checkSettings(id: string, defaults: Settings, params: Partial<Settings>): void {

@@ -36,6 +36,7 @@ export const dist = defineLoss(
       gamma: 'image_classification_sota, dist_t4, CIFAR-100',
       temperature: 'image_classification_sota, dist_t4, CIFAR-100 (1 on ImageNet)',
     },
+    mix: { weight: 2, ce: 1 },
   },
 )
 

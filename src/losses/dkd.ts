@@ -1,5 +1,5 @@
 import { where } from '../ops/elementwise.ts'
-import { scatterMask } from '../ops/indexing.ts'
+import { cat, scatterMask } from '../ops/indexing.ts'
 import { isLabels, klDiv } from '../ops/loss.ts'
 import type { Tensor } from '../tensor.ts'
 import { defineLoss, type Labels } from './define.ts'
@@ -22,9 +22,9 @@ export const dkd = defineLoss(
   { alpha: 1, beta: 8, temperature: 4 },
   ({ student, teacher, labels }, { alpha, beta, temperature: T }) => {
     const isTarget = scatterMask(classOf(labels), student.logits.shape[1]!)
-    const s = decouple(student.logits.div(T).logSoftmax(1), isTarget)
-    const t = decouple(teacher.logits.div(T).logSoftmax(1), isTarget)
-    const tckd = divergence(t.target, s.target).add(divergence(t.rest, s.rest))
+    const s = decouple(student.logits.div(T), isTarget)
+    const t = decouple(teacher.logits.div(T), isTarget)
+    const tckd = divergence(t.pair, s.pair)
     const nckd = divergence(t.others, s.others)
     return tckd
       .mul(alpha)
@@ -33,8 +33,7 @@ export const dkd = defineLoss(
   },
   {
     title: 'Decoupled knowledge distillation',
-    paper:
-      'Zhao, Cui, Song, Qiu, Liang: Decoupled Knowledge Distillation, CVPR 2022, arXiv:2203.08679',
+    paper: 'Zhao, Cui, Song, Qiu, Liang: Decoupled Knowledge Distillation, CVPR 2022, arXiv:2203.08679',
     formula: 'T² (alpha TCKD + beta NCKD): target class or not, and which of the others',
     source: {
       alpha: 'mdistiller, CIFAR-100',
@@ -42,20 +41,28 @@ export const dkd = defineLoss(
       temperature: 'mdistiller, CIFAR-100',
     },
     needs: ['teacher', 'labels'],
+    mix: { weight: 1, ce: 1 },
   },
 )
 
-/** Log-probabilities: of the target [N, 1], of all the rest together [N, 1], of each class within the rest [N, C]. */
-function decouple(logP: Tensor, isTarget: Tensor<'bool'>) {
-  const rest = where(isTarget, NEVER, logP).logSumExp(1, true)
+/**
+ * Log-probabilities: of the target and of all the rest together [N, 2], and of each class within the rest [N, C].
+ *
+ * All logits count from the largest of the rest, so that a target far above it does not cost the rest its digits. The
+ * pair is normalised together: a rounding error of the odds then cancels in the divergence, to first order.
+ */
+function decouple(logits: Tensor, isTarget: Tensor<'bool'>) {
+  const others = where(isTarget, NEVER, logits)
+  const top = others.detach().amax(1, true)
+  const target = where(isTarget, logits.sub(top), 0).sum(1, true)
+  const rest = others.sub(top).exp().sum(1, true).log()
   return {
-    target: where(isTarget, logP, 0).sum(1, true),
-    rest,
-    others: where(isTarget, NEVER, logP.sub(rest)),
+    pair: cat([target, rest], 1).logSoftmax(1),
+    others: where(isTarget, NEVER, others.sub(top).sub(rest)),
   }
 }
 
-/** The log-probability of what cannot be: exp gives exactly 0 in float32 too, and unlike -Infinity it is no NaN with itself. */
+/** The logit of what cannot be: exp gives exactly 0 in float32 too, and unlike -Infinity it is no NaN with itself. */
 const NEVER = -1e30
 
 const divergence = (t: Tensor, s: Tensor): Tensor => klDiv(s, t, { reduction: 'batchmean', logTarget: true })

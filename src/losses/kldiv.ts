@@ -19,9 +19,9 @@ export const kldiv = defineLoss(
     }).mul(T * T),
   {
     title: 'Knowledge distillation',
-    paper:
-      'Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, arXiv:1503.02531',
+    paper: 'Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, arXiv:1503.02531',
     formula: 'T² KL(softmax(t / T) || softmax(s / T)), mean over the batch',
-    source: { temperature: 'RepDistiller, CIFAR-100' },
+    source: { temperature: 'RepDistiller and mdistiller, CIFAR-100' },
+    mix: { weight: 0.9, ce: 0.1 },
   },
 )

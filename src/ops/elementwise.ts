@@ -167,9 +167,10 @@ const powOp = defineOp<[Tensor, Tensor]>('pow', {
   shape: (shapes) => broadcastShapes('pow', shapes),
   forward: { expr: 'b == 2.0 ? a * a : b == 0.0 ? 1.0 : a == 0.0 && b > 0.0 ? 0.0 : Math.pow(a, b)' },
   vjp: (g, [a, b], y) => [
-    g.mul(b).mul(pow(a, b.sub(1))),
-    // 0^b does not move with b > 0, where y * log(0) would be NaN.
-    g.mul(y).mul(log(where(eq(y, 0), 1, a))),
+    // a^0 does not move with a, where 0 * 0^-1 would be NaN.
+    g.mul(b).mul(pow(a, where(eq(b, 0), 1, b).sub(1))),
+    // 0^b does not move with b >= 0, where y * log(0) would be NaN or infinite.
+    g.mul(y).mul(log(where(eq(a, 0), ge(b, 0).toFloat(), a))),
   ],
   samples: (draw) => {
     const shape = draw.shape(0, 3)

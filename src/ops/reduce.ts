@@ -141,7 +141,9 @@ export function logSumExp(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const top = amax(x.detach(), over, true)
   // An infinite maximum must not make inf - inf; the shift drops out of value and gradient alike.
   const shift = where(eq(top.sub(top), 0), top, 0)
-  const y = sum(x.sub(shift).exp(), over, true).log().add(shift)
+  const total = sum(x.sub(shift).exp(), over, true)
+  // Nothing but -Infinity sums to 0: the value is -Infinity, and no gradient flows, where 0 / 0 would be NaN.
+  const y = where(eq(total, 0), 1, total).log().add(top)
   return reduced(y, x, over, keepdim)
 }
 

@@ -21,10 +21,13 @@ export function windowOf(
     p.length === 2 && p.every((n) => Number.isInteger(n) && n >= least)
   if (!whole(window.stride, 1) || !whole(window.padding, 0) || !whole(window.dilation, 1))
     throw new ValueError(
-      `${op}: stride and dilation must be positive integers and padding one of at least 0, got stride ${show(window.stride)}, padding ${show(window.padding)}, dilation ${show(window.dilation)}. Change the settings.`,
+      `${op}: stride and dilation must be positive integers and padding one of at least 0, got stride ${print(window.stride)}, padding ${print(window.padding)}, dilation ${print(window.dilation)}. Change the settings.`,
     )
   return window
 }
+
+/** A pair, or whatever untyped code gave for one, such as 'same'. */
+const print = (setting: unknown): string => (Array.isArray(setting) ? show(setting) : String(setting))
 
 /** How many places a window of `kernel` has on a plane: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
 export function windowPlaces(

@@ -76,7 +76,7 @@ export const differentiated = (c: Case): string[] =>
   Object.keys(c.inputs).filter((name) => c.inputs[name]!.requiresGrad)
 
 /** The values of tensors, by name. */
-export async function valuesOf(tensors: Named<AnyTensor | Tensor>): Promise<Record<string, ArrayLike<number>>> {
+export async function valuesOf(tensors: Named<AnyTensor>): Promise<Record<string, ArrayLike<number>>> {
   const found: Record<string, ArrayLike<number>> = {}
   for (const [name, t] of Object.entries(tensors)) found[name] = await t.data()
   return found

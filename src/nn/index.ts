@@ -1,0 +1,6 @@
+export { constant, fanIn, kaimingUniform, uniform } from './init.ts'
+export { BatchNorm2d, type BatchNorm2dOptions } from './layers/batch-norm2d.ts'
+export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.ts'
+export { Dropout } from './layers/dropout.ts'
+export { Linear, type LinearOptions } from './layers/linear.ts'
+export { type LoadReport, Module } from './module.ts'

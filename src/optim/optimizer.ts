@@ -1,0 +1,178 @@
+import '../ops/methods.ts'
+import { DataError, ShapeError, show, ValueError } from '../errors.ts'
+import { assign, forget, snapshot } from '../graph/assign.ts'
+import { grad } from '../graph/grad.ts'
+import { type Assignment, settle, updatesOf } from '../graph/updates.ts'
+import { realize } from '../graph/values.ts'
+import { topological } from '../graph/walk.ts'
+import { sameShape } from '../shape.ts'
+import { type AnyTensor, Tensor, zeros } from '../tensor.ts'
+import { checkSetting } from './settings.ts'
+
+/** Everything that an optimiser remembers from step to step. */
+export interface OptimizerState {
+  /** Steps taken. */
+  readonly steps: number
+  /** PyTorch's names behind the parameter's number, for example `0.momentum_buffer`. */
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+/** A loss's graph reads the parameters as they are; after a step it would read the new ones. */
+const stepped = new WeakSet<AnyTensor>()
+
+/**
+ * Moves parameters down the gradient of a loss. Gradients, update and running statistics are one graph and one pass
+ * over the device. State is explicit: see `state`.
+ */
+export abstract class Optimizer {
+  /** What is trained. */
+  readonly parameters: readonly Tensor[]
+  readonly #name: string
+  readonly #slots: ReadonlyMap<string, readonly Tensor[]>
+  #lr = 0
+  #steps = 0
+  #busy = false
+
+  /**
+   * @param name what messages call it
+   * @param slots names of the tensors to remember per parameter; they start at zero
+   * @throws ValueError where there are no parameters, one is listed twice or is not a leaf, or `lr` is out of range.
+   */
+  protected constructor(name: string, parameters: readonly Tensor[], lr: number, slots: readonly string[]) {
+    if (parameters.length === 0)
+      throw new ValueError(`${name}: there is nothing to train, got no parameters. Give model.parameters().`)
+    parameters.forEach((p, i) => {
+      if (!(p instanceof Tensor) || p.op || p.dtype !== 'float')
+        throw new ValueError(
+          `${name}: parameters must be float leaves, got ${p} at index ${i}. Give model.parameters().`,
+        )
+      const first = parameters.indexOf(p)
+      if (first !== i)
+        throw new ValueError(
+          `${name}: a parameter is listed twice, got ${p} at indices ${first} and ${i}. List each once.`,
+        )
+    })
+    this.#name = name
+    this.parameters = [...parameters]
+    this.#slots = new Map(slots.map((slot) => [slot, parameters.map((p) => zeros(p.shape))]))
+    this.lr = lr
+  }
+
+  /** The learning rate, to be set at will: a new one compiles nothing. */
+  get lr(): number {
+    return this.#lr
+  }
+
+  set lr(value: number) {
+    checkSetting(this.#name, 'lr', value, 'at least 0')
+    this.#lr = value
+  }
+
+  /** Steps taken. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** The new values of parameters and slots, as graph, from one gradient per parameter. `this.steps` counts before it. */
+  protected abstract update(gradients: readonly Tensor[]): Assignment[]
+
+  /** A slot's tensor for parameter `i`. */
+  protected slot(name: string, i: number): Tensor {
+    return this.#slots.get(name)![i]!
+  }
+
+  /**
+   * One step on the scalar `loss`. When it returns the parameters have their new values, running statistics that the
+   * loss's forward pass moved have theirs, and `loss` and `also` (terms of the loss, logits) hold what they were before
+   * the step. Anything else of that graph would be computed from the new parameters: name it in `also`, or build anew.
+   *
+   * @throws ShapeError where `loss` is not a scalar.
+   * @throws ValueError where it depends on no parameter, was stepped on before, or a step is still running.
+   */
+  async step(loss: Tensor, ...also: readonly AnyTensor[]): Promise<void> {
+    if (loss.size !== 1)
+      throw new ShapeError(
+        `${this.#name}: the loss must be a scalar, got ${show(loss.shape)}. Reduce it first, for example loss.mean().`,
+      )
+    if (stepped.has(loss))
+      throw new ValueError(
+        `${this.#name}: this loss was stepped on before, got ${loss} again. Run forward anew; give all parameters to one optimizer.`,
+      )
+    const nodes = topological([loss])
+    const reached = new Set<AnyTensor>(nodes)
+    if (!this.parameters.some((p) => reached.has(p)))
+      throw new ValueError(
+        `${this.#name}: the loss depends on none of the parameters, got ${loss}. Compute it from the model that is trained.`,
+      )
+    await this.#apply(grad(loss, this.parameters), updatesOf(nodes), [loss, ...also])
+    settle(nodes)
+    stepped.add(loss)
+  }
+
+  /**
+   * One step with gradients from elsewhere, one per parameter: clipped or accumulated ones, say. Running statistics
+   * stay as they are.
+   *
+   * @throws ShapeError where they do not fit the parameters. @throws ValueError where a step is still running.
+   */
+  async stepWith(gradients: readonly Tensor[], ...also: readonly AnyTensor[]): Promise<void> {
+    const bad = this.parameters.findIndex((p, i) => !gradients[i] || !sameShape(p.shape, gradients[i].shape))
+    if (bad >= 0 || gradients.length !== this.parameters.length)
+      throw new ShapeError(
+        `${this.#name}: the gradients do not fit the parameters, got ${gradients.map((g) => show(g.shape)).join(', ')} for ${this.parameters.map((p) => show(p.shape)).join(', ')}. Give one per parameter, in order.`,
+      )
+    await this.#apply(gradients, [], also)
+  }
+
+  async #apply(
+    gradients: readonly Tensor[],
+    updates: readonly Assignment[],
+    also: readonly AnyTensor[],
+  ): Promise<void> {
+    if (this.#busy)
+      throw new ValueError(`${this.#name}: a step is still running, got another. Await each step.`)
+    this.#busy = true
+    try {
+      const assignments = [...this.update(gradients), ...updates]
+      await realize(...also, ...assignments.map(([, value]) => value))
+      for (const [target, value] of assignments) {
+        assign(target, value)
+        // The target holds the values now; waiting for a collection would let them pile up.
+        forget(value)
+      }
+      this.#steps++
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** What it remembers, as it is now: later steps do not change it. */
+  state(): OptimizerState {
+    const tensors = [...this.#tensors()].map(([name, tensor]) => [name, snapshot(tensor)] as const)
+    return { steps: this.#steps, tensors: new Map(tensors) }
+  }
+
+  /**
+   * Goes on from `state`.
+   *
+   * @throws DataError where it belongs to another optimiser or other parameters; then nothing is changed.
+   */
+  loadState({ steps, tensors }: OptimizerState): void {
+    const mine = this.#tensors()
+    const fits = [...mine].filter(([name, t]) => sameShape(t.shape, tensors.get(name)?.shape ?? [-1]))
+    const foreign = [...tensors.keys()].filter((name) => !mine.has(name))
+    const lacking = [...mine.keys()].filter((name) => !fits.some(([fit]) => fit === name))
+    if (!Number.isInteger(steps) || steps < 0 || foreign.length + lacking.length > 0)
+      throw new DataError(
+        `${this.#name}: the state is another optimizer's, got ${steps} steps; missing or misshapen ${lacking.join(', ') || 'none'}; unexpected ${foreign.join(', ') || 'none'}. Load what state() gave for the same parameters and settings.`,
+      )
+    for (const [name, target] of fits) assign(target, tensors.get(name)!)
+    this.#steps = steps
+  }
+
+  #tensors(): Map<string, Tensor> {
+    return new Map(
+      [...this.#slots].flatMap(([slot, tensors]) => tensors.map((t, i) => [`${i}.${slot}`, t] as const)),
+    )
+  }
+}

@@ -1,0 +1,49 @@
+import { grad, vjp } from '../../src/graph/grad.ts'
+import { realize } from '../../src/graph/values.ts'
+import type { AnyTensor, Tensor } from '../../src/tensor.ts'
+import { buildMethod, buildSecondOrder } from './fixture-methods.ts'
+import { buildOp } from './fixture-ops.ts'
+import { optimRunners } from './fixture-optim.ts'
+import { type Case, type Computed, differentiated, leafOf, leavesOf, type Values } from './fixtures.ts'
+
+/** What the library makes of a case, or null where nothing maps its operation or method. */
+export async function compute(c: Case): Promise<Computed | null> {
+  const leaves = leavesOf(c)
+  const built = buildMethod(c, leaves) ?? buildSecondOrder(c, leaves)
+  if (built) return evaluate(c, leaves, built.outputs, built.scalar)
+  const outputs = buildOp(c, leaves)
+  if (outputs) return evaluate(c, leaves, outputs, null)
+  return Object.hasOwn(optimRunners, c.op ?? '') ? optimRunners[c.op!]!(c) : null
+}
+
+async function evaluate(
+  c: Case,
+  leaves: Readonly<Record<string, AnyTensor>>,
+  outputs: Readonly<Record<string, AnyTensor>>,
+  scalar: Tensor | null,
+): Promise<Computed> {
+  const names = differentiated(c)
+  const wrt = names.map((name) => leaves[name] as Tensor)
+  const floats = Object.values(outputs).filter((y): y is Tensor => y.dtype === 'float')
+  const total = scalar ?? floats.map((y) => y.sum()).reduce((sum, y) => sum.add(y), leafOf(zero) as Tensor)
+  const cotangents = Object.entries(c.vjp?.cotangents ?? {})
+  const grads = grad(total, wrt)
+  const products = vjp(
+    cotangents.map(([name]) => outputs[name] as Tensor),
+    wrt,
+    cotangents.map(([, values]) => leafOf(values) as Tensor),
+  )
+  await realize(...Object.values(outputs), ...grads, ...products)
+  const named = async (tensors: readonly AnyTensor[], keys: readonly string[]) => {
+    const found: Record<string, ArrayLike<number>> = {}
+    for (const [i, key] of keys.entries()) found[key] = await tensors[i]!.data()
+    return found
+  }
+  return {
+    outputs: await named(Object.values(outputs), Object.keys(outputs)),
+    grads: await named(grads, names),
+    ...(c.vjp && { vjp: await named(products, names) }),
+  }
+}
+
+const zero: Values = { shape: [], dtype: 'float64', data: [0] }
