@@ -3,11 +3,16 @@ export { type DType, full, type Nested, ones, Tensor, tensor, zeros } from './te
 
 import './ops/methods.ts'
 
+// Derivatives and values.
+export {
+  type DirectionalCheck,
+  type GradcheckOptions,
+  type GradcheckReport,
+  gradcheck,
+} from './check/gradcheck.ts'
 // Devices.
 export { device } from './device/current.ts'
-
-// Derivatives and values.
-export { grad, vjp } from './graph/grad.ts'
+export { grad, hvp, vjp } from './graph/grad.ts'
 export { realize } from './graph/values.ts'
 // Operations, each also a method where its first argument is a tensor.
 export * from './ops/index.ts'

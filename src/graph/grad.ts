@@ -1,4 +1,4 @@
-import { ShapeError, ValueError } from '../errors.ts'
+import { ShapeError, show, ValueError } from '../errors.ts'
 import { sameShape } from '../shape.ts'
 import { type AnyTensor, scalar, type Tensor, zeros } from '../tensor.ts'
 import { topological } from './walk.ts'
@@ -44,7 +44,12 @@ export function vjp(
     grads.set(node, sofar ? sofar.add(g) : g)
   }
   outputs.forEach((y, i) => {
-    accumulate(y, cotangents[i]!)
+    const cotangent = cotangents[i]
+    if (!cotangent || !sameShape(y.shape, cotangent.shape))
+      throw new ShapeError(
+        `vjp: cotangent ${i} does not fit its output, got ${cotangent ? show(cotangent.shape) : 'none'} for ${show(y.shape)}. Give one of equal shape per output.`,
+      )
+    accumulate(y, cotangent)
   })
   for (const node of order.reverse()) {
     const g = grads.get(node)
@@ -56,6 +61,16 @@ export function vjp(
     })
   }
   return wrt.map((x) => grads.get(x) ?? zeros(x.shape))
+}
+
+/**
+ * Hessian-vector product: the derivative of the gradient of `loss` with respect to `wrt` along `vectors`, one tensor
+ * per tensor of `wrt`. The Hessian itself is never formed.
+ *
+ * @throws ShapeError where a vector has another shape than its tensor.
+ */
+export function hvp(loss: Tensor, wrt: readonly Tensor[], vectors: readonly Tensor[]): Tensor[] {
+  return vjp(grad(loss, wrt), wrt, vectors)
 }
 
 /** The nodes through which `wrt` is reached: everything else needs no gradient. */

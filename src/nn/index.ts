@@ -1,3 +1,4 @@
+export { Random } from '../random.ts'
 export { constant, fanIn, kaimingUniform, uniform } from './init.ts'
 export { BatchNorm2d, type BatchNorm2dOptions } from './layers/batch-norm2d.ts'
 export { Conv2d, type Conv2dLayerOptions } from './layers/conv2d.ts'

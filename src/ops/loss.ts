@@ -115,7 +115,7 @@ declareComposed(
     return {
       inputs: [
         { shape, low: -3, high: 0 },
-        { shape, low: 0.05, high: 1 },
+        { shape, low: 0.2, high: 1 },
       ],
       params: { reduction: draw.pick(['mean', 'sum', 'none', 'batchmean']) },
     }

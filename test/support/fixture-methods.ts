@@ -1,4 +1,4 @@
-import { grad } from '../../src/graph/grad.ts'
+import { grad, hvp } from '../../src/graph/grad.ts'
 import {
   avgPool2d,
   batchNorm,
@@ -109,10 +109,10 @@ const secondOrder: Readonly<
     const value = functions[name]!(leaves, c.params as Numbers)
     const names = differentiated(c)
     const wrt = names.map((x) => leaves[x]!)
-    const along = grad(value, wrt).map((g, i) => g.mul(leaves[`v.${names[i]}`]!).sum())
-    const products = grad(
-      along.reduce((sum, term) => sum.add(term)),
+    const products = hvp(
+      value,
       wrt,
+      names.map((x) => leaves[`v.${x}`]!),
     )
     return {
       outputs: { value, ...Object.fromEntries(products.map((hv, i) => [`hv.${names[i]}`, hv])) },
