@@ -15,7 +15,8 @@ const HOME = new URL('.', import.meta.url)
 /** Drops the leading stack lines that lie inside kdgrad, so that the first one is the user's own. */
 function startAtCaller(error: Error): void {
   const [, ...frames] = (error.stack ?? '').split(/\n(?=\s+at )/)
-  const ours = (frame: string) => frame.includes(HOME.pathname)
+  // Built-ins that call back, such as Array.forEach, have no place of their own.
+  const ours = (frame: string) => frame.includes(HOME.pathname) || frame.endsWith('(<anonymous>)')
   const first = frames.findIndex((frame) => !ours(frame))
   if (first >= 0) error.stack = [`${error.name}: ${error.message}`, ...frames.slice(first)].join('\n')
 }

@@ -1,4 +1,4 @@
-import type { HostData } from './device/device.ts'
+import type { FloatArray, HostData } from './device/device.ts'
 import { ShapeError, show, ValueError } from './errors.ts'
 import type { Op, Params } from './graph/define.ts'
 import type { Storage } from './graph/storage.ts'
@@ -65,7 +65,6 @@ export class Tensor<D extends DType = 'float'> {
 }
 
 /** The vocabulary that losses and gradients are written in; ops/methods.ts puts it on the prototype. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts is typed against the interface
 export interface Tensor<D extends DType> extends TensorMethods<D> {}
 
 const PRINTED = 200
@@ -83,9 +82,9 @@ export type Nested<T = number> = T | readonly Nested<T>[]
  * @throws ShapeError where the arrays are ragged or `shape` has another number of elements.
  * @throws ValueError where an 'int' value is not a whole number or a 'bool' is neither 0 nor 1.
  */
+export function tensor(data: Nested | FloatArray, shape?: Shape): Tensor
 export function tensor(data: Int32Array, shape?: Shape): Tensor<'int'>
 export function tensor(data: Uint8Array | Nested<boolean>, shape?: Shape): Tensor<'bool'>
-export function tensor(data: Nested | HostData, shape?: Shape): Tensor
 export function tensor<D extends DType>(
   data: Nested | HostData,
   shape: Shape | undefined,

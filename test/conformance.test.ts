@@ -8,6 +8,7 @@ import { readOn } from '../src/graph/values.ts'
 import { closeness } from './support/closeness.ts'
 import { casesOf } from './support/samples.ts'
 import '../src/index.ts'
+import '../src/optim/index.ts'
 
 // One suite for every device: each declared operation, over drawn shapes and layouts, against `reference`.
 const present = await Promise.all(

@@ -5,6 +5,7 @@ import { registry } from '../src/graph/define.ts'
 import type { Tensor } from '../src/tensor.ts'
 import { casesOf } from './support/samples.ts'
 import '../src/index.ts'
+import '../src/optim/index.ts'
 
 const differentiable = [...registry.values()].filter((op) => op.differentiable)
 
