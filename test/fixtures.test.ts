@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { currentDevice } from '../src/device/current.ts'
 import { KdgradError } from '../src/errors.ts'
-import { differences, unheld } from './support/fixture-compare.ts'
+import { differences } from './support/fixture-compare.ts'
+import { deviceLimit } from './support/fixture-limits.ts'
 import { pendingReason, pendingSetting } from './support/fixture-pending.ts'
 import { compute } from './support/fixture-run.ts'
 import { type Case, readCases, subject } from './support/fixtures.ts'
@@ -22,8 +23,8 @@ for (const c of cases)
   test(c.id, async ({ skip }) => {
     const reason = pendingReason(c)
     if (reason) skip(reason)
-    const lost = (await currentDevice()).precision === 'float32' ? unheld(c) : null
-    if (lost !== null) skip(`float32 cannot hold the input ${lost}`)
+    const limit = deviceLimit(c, (await currentDevice()).precision)
+    if (limit) skip(limit)
     const setting = pendingSetting(c)
     if (!setting) return expect(await failures(c)).toEqual([])
     expect(

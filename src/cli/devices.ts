@@ -11,7 +11,14 @@ export const devicesCommand = (): Command =>
       const rows: string[][] = []
       for (const name of deviceNames) rows.push(await describe(name))
       const auto = await openDevice('auto')
-      console.log(tableText(['device', 'here', 'numbers', 'made by, or why it is absent'], rows, 'left'))
+      console.log(
+        tableText(['device', 'here', 'numbers', 'made by, or why it is absent'], rows, 'left', [
+          null,
+          null,
+          null,
+          72,
+        ]),
+      )
       console.log(`auto takes ${auto.name}`)
     })
 

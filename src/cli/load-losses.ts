@@ -14,7 +14,12 @@ const isFile = (name: string) => /\.[cm]?[jt]s$/.test(name)
  * @throws UsageError where a name is unknown, a file is missing or exports no loss, or two losses share an id.
  */
 export async function loadLosses(list: string): Promise<AnyLoss[]> {
-  const names = list.split(',').map((name) => name.trim())
+  const names = list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  if (names.length === 0)
+    throw new UsageError(`losses: none is named. Choose from ${[...losses.keys()].join(', ')}.`)
   const found: AnyLoss[] = []
   for (const name of names) {
     if (isFile(name)) found.push(...(await lossesIn(name)))

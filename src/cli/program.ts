@@ -16,6 +16,13 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     command
       .exitOverride()
       .showSuggestionAfterError()
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+      .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
   return program
 }
+
+/** Commander's message in the form that all of ours have. */
+const oneSentence = (text: string): string =>
+  `${text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.*)\?\)$/, '. Did you mean $1?')}\n`

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { encodeSafetensors } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
 import type { Network } from './network.ts'
@@ -21,7 +21,7 @@ export class RunFolder {
    */
   static claim(path: string, config: unknown): RunFolder {
     try {
-      mkdirSync(join(path, 'weights'), { recursive: true })
+      makeFolder(resolve(path, 'weights'))
       writeFileSync(join(path, CONFIG), json(config), { flag: 'wx' })
     } catch (error) {
       if (codeOf(error) === 'EEXIST' && existsSync(join(path, CONFIG)))
@@ -77,6 +77,13 @@ export class RunFolder {
       throw unwritable(path, error)
     }
   }
+}
+
+/** Node's own recursive mkdir never returns where a parent refuses with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`

@@ -2,7 +2,7 @@ import type { Shape } from '../../shape.ts'
 import { contiguous, padView, reshapeView, type View } from '../../view.ts'
 import type { Conv2dKernel, Pair } from '../kernel.ts'
 import { gridOf, load, quotient, remainder } from './grid.ts'
-import { buffersOf, type Source, sumLoops, sumUnrolled, type Writer } from './text.ts'
+import { added, buffersOf, type Source, sumLoops, sumUnrolled, type Writer } from './text.ts'
 
 interface Operand {
   readonly source: Source
@@ -43,11 +43,7 @@ function overTaps(
 ): string {
   if (kH * kW > UNROLLED_TAPS) return sumLoops('s', [channels, kH, kW], ([c, kh, kw]) => term(c!, kh!, kw!))
   const taps = Array.from({ length: kH * kW }, (_, k) => [Math.floor(k / kW), k % kW] as const)
-  return sumLoops(
-    's',
-    [channels],
-    ([c]) => `(${taps.map(([kh, kw]) => term(c!, `${kh}`, `${kw}`)).join(' + ')})`,
-  )
+  return sumLoops('s', [channels], ([c]) => added(taps.map(([kh, kw]) => term(c!, `${kh}`, `${kw}`))))
 }
 
 const scaled = (coord: string, factor: number) =>
@@ -172,6 +168,6 @@ function weightGrad(w: Writer, kernel: Conv2dKernel, dy: Operand, x: Operand): v
   const columns = w.step(sides, [g.source, image.source], `let s = 0.0; ${body} return s;`)
 
   const total = gridOf(out, w.limits)
-  const sum = sumLoops('s', [cols], ([r]) => load('x0', contiguous(partial), [...total.coords, r!]))
+  const sum = sumUnrolled([cols], ([r]) => load('x0', contiguous(partial), [...total.coords, r!]))
   w.step(total.sides, [columns], `let s = 0.0; ${sum} return s;`)
 }

@@ -1,6 +1,6 @@
 import type { ReduceKernel } from '../kernel.ts'
 import { gridOf, joinDims, load } from './grid.ts'
-import { buffersOf, loop, sumLoops, type Writer } from './text.ts'
+import { buffersOf, inEights, loop, type Writer } from './text.ts'
 
 /** One output cell per kept element, looping over the reduced dims. */
 export function writeReduce(w: Writer, kernel: ReduceKernel): void {
@@ -22,11 +22,23 @@ export function writeReduce(w: Writer, kernel: ReduceKernel): void {
   }
   const { sides, coords } = gridOf(outer.shape, w.limits)
   const read = (at: readonly string[]) => load('x0', joined, [...coords, ...at])
-  const body =
-    kernel.op === 'sum'
-      ? `let s = 0.0; ${sumLoops('s', inner.shape, read)} return s;`
-      : extreme(kernel.op, inner.shape, read)
+  const body = kernel.op === 'sum' ? compensatedSum(inner.shape, read) : extreme(kernel.op, inner.shape, read)
   w.step(sides, [source], body)
+}
+
+/**
+ * Kahan's sum: `e` carries what each addition to `s` rounds away, so that the error does not grow with the length.
+ * Beside it runs a plain sum, which is the answer where an infinity makes the carried part NaN.
+ */
+function compensatedSum(sizes: readonly number[], read: (at: string[]) => string): string {
+  let names = 0
+  const body = inEights(sizes, read, (dims, use) => {
+    const tag = names++
+    const at = dims.map((_, d) => `r${tag}${d}`)
+    const step = `let t${tag} = ${use(at)}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = s + y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
+    return dims.reduceRight((inner, n, d) => loop(at[d]!, n, inner), step)
+  })
+  return `let s = 0.0; let e = 0.0; let u = 0.0; ${body} return s - s == 0.0 ? s : u;`
 }
 
 /** The first extreme, or its place. NaN counts as the most extreme of all, as in PyTorch. */

@@ -88,23 +88,40 @@ export function sumLoops(into: string, sizes: readonly number[], term: (coords: 
   return nest(into, [])
 }
 
-/** Products added in one statement: the loop's own cost and the common part of the addresses are shared. */
+/** Terms added in one statement: the loop's own cost and the common part of the addresses are shared. */
 const UNROLL = 8
 
+/** Terms added pair by pair: the shortest way for each through the additions that round. */
+export function added(terms: readonly string[]): string {
+  if (terms.length === 1) return terms[0]!
+  const half = Math.ceil(terms.length / 2)
+  return `(${added(terms.slice(0, half))} + ${added(terms.slice(half))})`
+}
+
 /**
- * Adds `term(coordinates)` over all coordinates of `sizes` to `s`, the last dim written out eight at a time. The terms
- * of a statement are added among themselves first, which also shortens the sum that rounds.
+ * Runs `use(sum of up to eight terms)` until every `term(coordinates)` over all coordinates of `sizes` has been in one:
+ * the last dim is written out eight at a time.
  */
-export function sumUnrolled(sizes: readonly number[], term: (coords: string[]) => string): string {
+export function inEights(
+  sizes: readonly number[],
+  term: (coords: string[]) => string,
+  loops: (sizes: readonly number[], use: (coords: string[]) => string) => string,
+): string {
+  if (sizes.length === 0) return loops([], () => term([]))
   const outer = sizes.slice(0, -1)
   const n = sizes.at(-1)!
   const [whole, rest] = [Math.floor(n / UNROLL), n % UNROLL]
   const together = (count: number, coords: string[], at: (j: number) => string) =>
-    `(${Array.from({ length: count }, (_, j) => term([...coords, at(j)])).join(' + ')})`
-  const main = sumLoops('s', [...outer, whole], (coords) => {
-    const block = coords.at(-1)!
-    return together(UNROLL, coords.slice(0, -1), (j) => `(${block} * ${UNROLL} + ${j})`)
-  })
-  const tail = sumLoops('s', outer, (coords) => together(rest, coords, (j) => String(whole * UNROLL + j)))
-  return `${whole > 0 ? main : ''} ${rest > 0 ? tail : ''}`
+    added(Array.from({ length: count }, (_, j) => term([...coords, at(j)])))
+  const main = () =>
+    loops([...outer, whole], (coords) => {
+      const block = coords.at(-1)!
+      return together(UNROLL, coords.slice(0, -1), (j) => `(${block} * ${UNROLL} + ${j})`)
+    })
+  const tail = () => loops(outer, (coords) => together(rest, coords, (j) => String(whole * UNROLL + j)))
+  return `${whole > 0 ? main() : ''} ${rest > 0 ? tail() : ''}`
 }
+
+/** Adds `term(coordinates)` over all coordinates of `sizes` to `s`, eight at a time, in nested partial sums. */
+export const sumUnrolled = (sizes: readonly number[], term: (coords: string[]) => string): string =>
+  inEights(sizes, term, (dims, use) => sumLoops('s', dims, use))
