@@ -8,6 +8,8 @@ import { runDistill } from './run-distill.ts'
 export interface DistillFlags {
   readonly dataset: string
   readonly dataDir?: string
+  readonly trainImages: number
+  readonly testImages: number
   readonly losses: string
   readonly labels?: number
   readonly epochs?: number
@@ -39,6 +41,8 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--dataset <name>', 'glyphs (built in) or mnist', 'glyphs')
     .option('--data-dir <folder>', 'where the files of --dataset mnist are')
     .option('--losses <list>', 'comma-separated ids, or paths of files with your own', DEFAULT_LOSSES)
+    .option('--train-images <n>', 'images of the built-in set that the teacher sees', count, 3000)
+    .option('--test-images <n>', 'images of the built-in set that all are judged on', count, 2000)
     .option('--labels <n>', 'labelled images the student gets (glyphs: 300; mnist: all)', count)
     .option('--epochs <n>', "the student's epochs (30 up to 500 images, then fewer)", count)
     .option('--batch <n>', "the student's batch size", count, 32)

@@ -73,7 +73,7 @@ function loadData(dataset: 'glyphs' | 'mnist', flags: DistillFlags): { train: Da
       throw new UsageError(
         `data-dir: glyphs are built in, got ${flags.dataDir}. Add --dataset mnist, or drop it.`,
       )
-    return glyphs({})
+    return glyphs({ train: flags.trainImages, test: flags.testImages })
   }
   if (flags.dataDir === undefined)
     throw new UsageError('data-dir: mnist needs a folder with its files, got none. Add --data-dir <folder>.')

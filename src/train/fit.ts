@@ -66,11 +66,13 @@ export async function fit(network: Network, options: FitOptions): Promise<EpochM
   const steps = epochs * Math.ceil(data.size / batchSize)
   const history: EpochMetrics[] = []
   let step = 0
+  const breathe = breather()
   for (let epoch = 1; epoch <= epochs; epoch++) {
     network.train()
     let sum = 0
     let samples = 0
     for (const picked of batches(data.size, batchSize, random.fork(`epoch ${epoch}`))) {
+      await breathe()
       if (signal?.aborted) return history
       const indices = Array.from(picked)
       const labels = labelsOf(data, indices)
@@ -98,4 +100,17 @@ export async function fit(network: Network, options: FitOptions): Promise<EpochM
     options.onEpoch?.(metrics)
   }
   return history
+}
+
+/** Longest stretch without a look at signals, timers and the terminal, in milliseconds. */
+const BREATH = 50
+
+/** Lets waiting events in: on a device that answers at once, awaiting alone never leaves the training loop. */
+function breather(): () => Promise<void> {
+  let last = performance.now()
+  return async () => {
+    if (performance.now() - last < BREATH) return
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    last = performance.now()
+  }
 }

@@ -11,5 +11,7 @@ const FLOAT32: Readonly<Record<string, string>> = {
 export function deviceLimit(c: Case, precision: 'float32' | 'float64'): string | null {
   if (precision === 'float64') return null
   const lost = unheld(c)
-  return lost === null ? (FLOAT32[c.case] ?? null) : `float32 cannot hold the input ${lost}`
+  return lost === null
+    ? (FLOAT32[c.id.split('/').at(-1) ?? ''] ?? null)
+    : `float32 cannot hold the input ${lost}`
 }
