@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import type { AnyLoss } from '../losses/index.ts'
+import { models } from '../nn/models/index.ts'
 import { loadLosses } from './load-losses.ts'
 import { anyNumber, count, positive, whole } from './numbers.ts'
 import { runDistill } from './run-distill.ts'
@@ -16,6 +17,8 @@ export interface DistillFlags {
   readonly batch: number
   readonly lr: number
   readonly optimizer: 'adam' | 'sgd'
+  readonly teacher: string
+  readonly student: string
   readonly teacherEpochs?: number
   readonly teacherBatch: number
   readonly teacherLr: number
@@ -50,6 +53,8 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .addOption(
       new Option('--optimizer <name>', "the student's optimiser").choices(['adam', 'sgd']).default('adam'),
     )
+    .option('--teacher <model>', `the teacher: ${[...models.keys()].join(', ')}`, 't8-16')
+    .option('--student <model>', 'the student, a model of the same list', 's4-8')
     .option('--teacher-epochs <n>', "the teacher's epochs (glyphs: 4; mnist: 3)", count)
     .option('--teacher-batch <n>', "the teacher's batch size", count, 64)
     .option('--teacher-lr <rate>', "the teacher's learning rate", positive, 0.004)

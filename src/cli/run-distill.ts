@@ -5,7 +5,7 @@ import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
 import { UsageError } from '../errors.ts'
 import type { AnyLoss } from '../losses/index.ts'
-import { Student, Teacher } from '../nn/models/index.ts'
+import { type Model, models } from '../nn/models/index.ts'
 import { distill, type Experiment, type Method, type RunResult } from '../train/distill.ts'
 import { type Recipe, recipeOf } from '../train/recipes.ts'
 import { RunFolder } from '../train/run-folder.ts'
@@ -112,7 +112,6 @@ function experimentOf(
     throw new UsageError(
       `labels: ${train.name} has fewer images, got ${recipe.studentImages} of ${train.size}. Ask for at most ${train.size}.`,
     )
-  const net = { inChannels: train.shape[0], classes: train.classes, size: train.shape[1] }
   const student = {
     epochs: flags.epochs ?? recipe.student.epochs,
     batchSize: flags.batch,
@@ -123,8 +122,8 @@ function experimentOf(
     train,
     test,
     studentImages: recipe.studentImages,
-    makeTeacher: (seed) => new Teacher({ ...net, seed }),
-    makeStudent: (seed) => new Student({ ...net, seed }),
+    makeTeacher: maker('teacher', flags.teacher, train),
+    makeStudent: maker('student', flags.student, train),
     teacher: {
       ...recipe.teacher,
       epochs: flags.teacherEpochs ?? recipe.teacher.epochs,
@@ -136,6 +135,12 @@ function experimentOf(
     seeds: Array.from({ length: flags.seeds }, (_, i) => flags.seed + i),
     evaluateEvery: flags.evaluateEvery ?? Math.ceil(student.epochs / 10),
   }
+}
+
+/** Makes the named model for the images of a data set. */
+function maker(role: string, name: string, { shape, classes }: Dataset): (seed: number) => Model {
+  const make = models.get(oneOf(role, name, [...models.keys()]))!
+  return (seed) => make({ inChannels: shape[0], size: shape[1], classes, seed })
 }
 
 /** Everything that decides the result, defaults written out. */
@@ -155,8 +160,8 @@ function configOf(
     device,
     seeds,
     evaluateEvery,
-    teacher: { model: 'Teacher', ...teacher },
-    student: { model: 'Student', ...student },
+    teacher: { model: flags.teacher, ...teacher },
+    student: { model: flags.student, ...student },
     methods: methods.map(({ id, weight, ceWeight, parameters }) => ({ id, weight, ceWeight, parameters })),
   }
 }

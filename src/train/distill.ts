@@ -1,4 +1,5 @@
 import { balancedSubset, type Dataset } from '../data/dataset.ts'
+import type { Model } from '../nn/models/model.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import { Adam } from '../optim/adam.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -8,7 +9,6 @@ import { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
 import { logitsOf } from './evaluate.ts'
 import { type EpochMetrics, type FitBatch, fit, type StepProgress } from './fit.ts'
-import type { Network } from './network.ts'
 
 /** How one network is trained. */
 export interface Schedule {
@@ -42,8 +42,8 @@ export interface Experiment {
   readonly test: Dataset
   /** Labelled images the students get, equally many of each class, drawn anew per seed; all where it is undefined. */
   readonly studentImages: number | undefined
-  readonly makeTeacher: (seed: number) => Network
-  readonly makeStudent: (seed: number) => Network
+  readonly makeTeacher: (seed: number) => Model
+  readonly makeStudent: (seed: number) => Model
   readonly teacher: Schedule
   readonly student: Schedule
   readonly methods: readonly Method[]
@@ -59,7 +59,7 @@ export interface RunName {
 }
 
 export interface RunResult extends RunName {
-  readonly network: Network
+  readonly network: Model
   readonly history: readonly EpochMetrics[]
   /** Test accuracy after the last epoch, 0 to 1. */
   readonly accuracy: number
@@ -95,7 +95,7 @@ export async function distill(
   const { train, test, methods, seeds, studentImages } = experiment
   const run = async (
     name: RunName,
-    network: Network,
+    network: Model,
     data: Dataset,
     schedule: Schedule,
     loss: (batch: FitBatch) => Tensor,

@@ -1,15 +1,15 @@
 import { imagesOf, labelsOf } from '../data/batch.ts'
 import { batches, type Dataset } from '../data/dataset.ts'
 import { ValueError } from '../errors.ts'
+import type { Model, ModelOutput } from '../nn/models/model.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { accuracyOf } from './evaluate.ts'
-import type { Network, NetworkOutput } from './network.ts'
 
 /** One minibatch as a loss sees it. */
 export interface FitBatch {
-  readonly output: NetworkOutput
+  readonly output: ModelOutput
   readonly labels: Tensor<'int'>
   /** Which samples of the data set these are. */
   readonly indices: readonly number[]
@@ -61,7 +61,7 @@ export interface EpochMetrics {
  *
  * @throws ValueError where the loss becomes NaN or infinite, naming the step.
  */
-export async function fit(network: Network, options: FitOptions): Promise<EpochMetrics[]> {
+export async function fit(network: Model, options: FitOptions): Promise<EpochMetrics[]> {
   const { data, epochs, batchSize, optimizer, schedule, random, signal } = options
   const steps = epochs * Math.ceil(data.size / batchSize)
   const history: EpochMetrics[] = []
