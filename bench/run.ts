@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
+import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import type { Device } from '../src/device/device.ts'
 import { deviceNames, openDevice } from '../src/device/open.ts'
@@ -63,18 +64,5 @@ async function run(asked: readonly string[], { device, trace }: Flags): Promise<
   }
 }
 
-async function main(): Promise<number> {
-  try {
-    command.action(run)
-    await command.parseAsync()
-    return 0
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (!(error instanceof KdgradError)) throw error
-    console.error(error.message)
-    return 2
-  }
-}
-
 // gpu.js's workers would keep the process alive.
-process.exit(await main())
+process.exit(await exitCodeOf(() => command.action(run).parseAsync()))

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
+import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { count } from '../src/cli/numbers.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import { tableText } from '../src/cli/table.ts'
 import { deviceNames } from '../src/device/open.ts'
-import { KdgradError } from '../src/errors.ts'
 import { device as choose, tensor } from '../src/index.ts'
 import { kldiv } from '../src/losses/index.ts'
 import { Student } from '../src/nn/models/index.ts'
@@ -77,7 +77,7 @@ async function run({ steps, device }: { steps: number; device: string }): Promis
   process.exitCode = fault ? 1 : 0
 }
 
-async function main(): Promise<number> {
+function main(): Promise<number> {
   const command = new Command('soak')
     .description('trains a small model for long and fails (exit code 1) if memory grows')
     .option('--steps <n>', 'training steps', count, 10_000)
@@ -85,15 +85,7 @@ async function main(): Promise<number> {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
     .action(run)
-  try {
-    await command.parseAsync()
-    return Number(process.exitCode ?? 0)
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (!(error instanceof KdgradError)) throw error
-    console.error(error.message)
-    return 2
-  }
+  return exitCodeOf(() => command.parseAsync())
 }
 
 /** The same command in a node that can be told to collect its garbage. */

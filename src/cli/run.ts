@@ -1,23 +1,7 @@
-import { CommanderError } from 'commander'
-import { KdgradError } from '../errors.ts'
 import '../ops/methods.ts'
+import { exitCodeOf } from './exit-code.ts'
 import { programOf } from './program.ts'
 
-/**
- * Runs the command line and gives its exit code. Bad input: one sentence, no stack, 2. Anything else that goes wrong is
- * our fault and is thrown.
- */
-export async function run(argv: readonly string[]): Promise<number> {
-  process.exitCode = undefined
-  try {
-    const program = await programOf(argv)
-    await program.parseAsync([...argv], { from: 'user' })
-    return Number(process.exitCode ?? 0)
-  } catch (error) {
-    // Commander has printed its own message by now.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (!(error instanceof KdgradError)) throw error
-    console.error(error.message)
-    return 2
-  }
-}
+/** Runs the command line and gives its exit code. */
+export const run = (argv: readonly string[]): Promise<number> =>
+  exitCodeOf(async () => (await programOf(argv)).parseAsync([...argv], { from: 'user' }))

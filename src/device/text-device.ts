@@ -5,16 +5,11 @@ import type { Limits } from './text/grid.ts'
 import { print } from './text/print.ts'
 import type { Source, TextStep } from './text/text.ts'
 
-/** What runs one step of a text program. */
-export type RunStep = (
-  arrays: readonly DeviceBuffer[],
-  scalars: readonly number[],
-) => DeviceBuffer | Promise<DeviceBuffer>
-
 /** How a device that runs printed text makes its programs. */
 export interface TextDevice {
   readonly limits: Limits
-  build(step: TextStep): RunStep
+  /** A program of one step. */
+  build(step: TextStep): Program
   empty(): DeviceBuffer | Promise<DeviceBuffer>
   release(buffer: DeviceBuffer): void
 }
