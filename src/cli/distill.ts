@@ -55,7 +55,7 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     )
     .option('--teacher <model>', `the teacher: ${[...models.keys()].join(', ')}`, 't8-16')
     .option('--student <model>', 'the student, a model of the same list', 's4-8')
-    .option('--teacher-epochs <n>', "the teacher's epochs (glyphs: 4; mnist: 3)", count)
+    .option('--teacher-epochs <n>', "the teacher's epochs (4)", count)
     .option('--teacher-batch <n>', "the teacher's batch size", count, 64)
     .option('--teacher-lr <rate>', "the teacher's learning rate", positive, 0.004)
     .option('--temperature <T>', 'temperature of every loss that has one', positive)

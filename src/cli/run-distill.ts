@@ -27,7 +27,7 @@ export async function runDistill(flags: DistillFlags, losses: readonly AnyLoss[]
   const { train, test } = loadData(dataset, flags)
   const methods = losses.map((loss) => methodOf(loss, flags, recipe))
   const experiment = experimentOf(flags, recipe, train, test, methods)
-  const config = configOf(flags, experiment, methods, on.name)
+  const config = configOf(flags, recipe, experiment, methods, on.name)
   const folder = flags.out
     ? RunFolder.claim(flags.out, config)
     : RunFolder.claimNext(join('runs', dataset), config)
@@ -146,6 +146,7 @@ function maker(role: string, name: string, { shape, classes }: Dataset): (seed: 
 /** Everything that decides the result, defaults written out. */
 function configOf(
   flags: DistillFlags,
+  recipe: Recipe,
   experiment: Experiment,
   methods: readonly Chosen[],
   device: string,
@@ -153,6 +154,7 @@ function configOf(
   const { train, test, studentImages, teacher, student, seeds, evaluateEvery } = experiment
   return {
     dataset: flags.dataset,
+    recipe: recipe.source,
     ...(flags.dataDir === undefined ? {} : { dataDir: flags.dataDir }),
     trainImages: train.size,
     testImages: test.size,

@@ -22,14 +22,9 @@ const tenClasses = { dkd: { beta: 2 } }
 export function recipeOf(dataset: 'glyphs' | 'mnist', studentImages?: number): Recipe {
   const images = studentImages ?? (dataset === 'glyphs' ? 300 : undefined)
   return {
-    source: 'kdgrad, docs/recipes.md',
+    source: 'docs/distill.md',
     studentImages: images,
-    teacher: {
-      epochs: dataset === 'glyphs' ? 4 : 3,
-      batchSize: 64,
-      learningRate: 0.004,
-      optimizer: 'adam',
-    },
+    teacher: { epochs: 4, batchSize: 64, learningRate: 0.004, optimizer: 'adam' },
     student: { epochs: studentEpochs(images), batchSize: 32, learningRate: 0.005, optimizer: 'adam' },
     parameters: tenClasses,
   }
