@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { run } from '../src/cli/run.ts'
+import { version } from '../src/cli/version.ts'
 import { decodeSafetensors } from '../src/data/index.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -143,6 +144,7 @@ describe('distill', () => {
 
     const config = JSON.parse(readFileSync(join(folder('a'), 'config.json'), 'utf8'))
     expect(config).toMatchObject({
+      kdgrad: version,
       dataset: 'glyphs',
       device: 'gpujs-wasm',
       seeds: [7, 8],
@@ -274,8 +276,8 @@ function writeMnist(path: string): void {
   ] as const) {
     const images = Buffer.alloc(16 + count * 784)
     const labels = Buffer.alloc(8 + count)
-    ;[0x803, count, 28, 28].forEach((n, i) => images.writeUInt32BE(n, 4 * i))
-    ;[0x801, count].forEach((n, i) => labels.writeUInt32BE(n, 4 * i))
+    for (const [i, n] of [0x803, count, 28, 28].entries()) images.writeUInt32BE(n, 4 * i)
+    for (const [i, n] of [0x801, count].entries()) labels.writeUInt32BE(n, 4 * i)
     for (let i = 0; i < count; i++) {
       const label = i % 10
       labels[8 + i] = label

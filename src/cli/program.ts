@@ -1,9 +1,7 @@
-import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { devicesCommand } from './devices.ts'
 import { distillCommand } from './distill.ts'
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+import { version } from './version.ts'
 
 /** The whole command line. The losses that `argv` names decide which flags `distill` has. */
 export async function programOf(argv: readonly string[]): Promise<Command> {

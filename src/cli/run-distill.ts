@@ -14,6 +14,7 @@ import type { DistillFlags } from './distill.ts'
 import { plainProgress, terminalProgress } from './progress.ts'
 import { curvesOf, tableOf } from './report.ts'
 import { oneOf } from './suggest.ts'
+import { version } from './version.ts'
 
 /** The exit code of a run that Ctrl-C ended, as shells have it. */
 const INTERRUPTED = 130
@@ -153,6 +154,7 @@ function configOf(
 ): object {
   const { train, test, studentImages, teacher, student, seeds, evaluateEvery } = experiment
   return {
+    kdgrad: version,
     dataset: flags.dataset,
     recipe: recipe.source,
     ...(flags.dataDir === undefined ? {} : { dataDir: flags.dataDir }),
