@@ -1,4 +1,4 @@
-import { balancedSubset, type Dataset } from '../data/dataset.ts'
+import { balancedSubset, checkDataset, type Dataset } from '../data/dataset.ts'
 import type { Model } from '../nn/models/model.ts'
 import { crossEntropy } from '../ops/loss.ts'
 import { Adam } from '../optim/adam.ts'
@@ -85,6 +85,8 @@ export const aloneRow = (factor: number): string => (factor === 1 ? 'alone' : `a
  * Trains the teacher once, then for every seed the student alone at three rates and distilled by every method: all
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
  * progress when `signal` aborts; finished runs have been handed to the observer by then.
+ *
+ * @throws DataError where the data cannot be trained on: no samples, a label out of range, a pixel that is not finite.
  */
 export async function distill(
   experiment: Experiment,
@@ -93,6 +95,8 @@ export async function distill(
 ): Promise<RunResult[]> {
   const results: RunResult[] = []
   const { train, test, methods, seeds, studentImages } = experiment
+  checkDataset(train)
+  checkDataset(test)
   const run = async (
     name: RunName,
     network: Model,
