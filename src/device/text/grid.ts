@@ -57,24 +57,33 @@ export function remainder(index: string, divisor: number, range: number): string
   return `(${index} - ${quotient(index, divisor, range)} * ${divisor})`
 }
 
-/** Where an element lies in its buffer, as an expression in whole numbers. */
+/**
+ * Where an element lies in its buffer, as an expression in whole numbers. Coordinates that are numbers are worked out
+ * here: gpu.js's GL modes take a sum or product of two literals for a fraction.
+ */
 export function address(view: View, coords: readonly string[]): string {
+  let constant = view.offset
   let text = ''
   const term = (sign: number, body: string) => {
     text += text === '' ? (sign < 0 ? `0 - ${body}` : body) : `${sign < 0 ? ' - ' : ' + '}${body}`
   }
-  if (view.offset > 0) term(1, String(view.offset))
-  view.shape.forEach((n, d) => {
-    const stride = view.strides[d]!
-    if (n === 1 || stride === 0 || coords[d] === '0') return
-    term(stride, Math.abs(stride) === 1 ? coords[d]! : `${coords[d]} * ${Math.abs(stride)}`)
+  const moving = view.shape.flatMap((n, d) => {
+    const [stride, coord] = [view.strides[d]!, coords[d]!]
+    if (n === 1 || stride === 0) return []
+    if (!/^\d+$/.test(coord)) return [{ stride, coord }]
+    constant += stride * Number(coord)
+    return []
   })
-  if (view.offset < 0) term(-1, String(-view.offset))
+  if (constant > 0) term(1, String(constant))
+  for (const { stride, coord } of moving)
+    term(stride, Math.abs(stride) === 1 ? coord : `${coord} * ${Math.abs(stride)}`)
+  if (constant < 0) term(-1, String(-constant))
   return text === '' ? '0' : text
 }
 
 /** Reads an element: 0 outside the view's mask. */
 export function load(array: string, view: View, coords: readonly string[]): string {
+  if (view.mask?.some(([low, high]) => low >= high)) return '0.0'
   const inside = (view.mask ?? []).flatMap(([low, high], d) => [
     ...(low > 0 ? [`${coords[d]} >= ${low}`] : []),
     ...(high < view.shape[d]! ? [`${coords[d]} < ${high}`] : []),

@@ -6,7 +6,7 @@ import { buffersOf, loop, type Writer } from './text.ts'
 export function writeGather(w: Writer, kernel: GatherKernel): void {
   const [x, index] = buffersOf(kernel)
   const { sides, coords } = gridOf(kernel.out, w.limits)
-  const chosen = `(${load('x1', index!.view, coords)} | 0)`
+  const chosen = load('x1', index!.view, coords)
   // The chosen coordinate must reach the address even where the dim has size 1 and would be left out.
   const at = coords.map((c, d) => (d === kernel.dim ? chosen : c))
   w.step(sides, [x!.source, index!.source], `return ${load('x0', x!.view, at)};`)

@@ -53,7 +53,7 @@ function extreme(
   const isNumber = (v: string) => `(${v} < 0.0 || ${v} >= 0.0)`
   const better = `(v ${beats} m || !${isNumber('v')}) && ${isNumber('m')} ? 1.0 : 0.0`
   const place = at[0] ?? '0'
-  const step = `let v = ${read(at)}; let t = ${better}; m = t > 0.5 ? v : m;${places ? ` k = t > 0.5 ? ${place} : k;` : ''}`
+  const step = `let v = ${read(at)}; let t = ${better}; m = t > 0.5 ? v : m;${places ? ` k = k + t * (${place} - k);` : ''}`
   const loops = sizes.reduceRight((body, n, d) => loop(`r${d}`, n, body), step)
   const first = read(sizes.map(() => '0'))
   return `let m = ${first};${places ? ' let k = 0.0;' : ''} ${loops} return ${places ? 'k' : 'm'};`
