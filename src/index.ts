@@ -12,7 +12,16 @@ export {
 } from './check/gradcheck.ts'
 // Devices.
 export { device } from './device/current.ts'
+export {
+  customGradient,
+  gradientReversal,
+  hessian,
+  jacobian,
+  jvp,
+  valueAndGrad,
+} from './graph/derivatives.ts'
 export { grad, hvp, vjp } from './graph/grad.ts'
 export { realize } from './graph/values.ts'
 // Operations, each also a method where its first argument is a tensor.
 export * from './ops/index.ts'
+export { detach as stopGradient } from './ops/index.ts'
