@@ -1,6 +1,6 @@
 import { openDevice } from '../device/open.ts'
 import { ShapeError, ValueError } from '../errors.ts'
-import { grad } from '../graph/grad.ts'
+import { vjp } from '../graph/grad.ts'
 import { realizeOn } from '../graph/realize.ts'
 import { readOn } from '../graph/values.ts'
 import { Random } from '../random.ts'
@@ -64,40 +64,35 @@ export async function gradcheck<const I extends readonly AnyTensor[]>(
       'gradcheck: no input can be moved, got no float tensor with elements. Pass one to differentiate by.',
     )
 
-  const first = weightedSum(fn, random)
-  const stages: [1 | 2, Scalar<I>][] = [[1, first]]
-  if (order === 2) stages.push([2, gradientAlong(first, moving, random)])
+  const first = weighted(fn, random)
+  const stages: [1 | 2, Weighted<I>][] = [[1, first]]
+  if (order === 2) stages.push([2, weighted((...xs: I) => gradientsOf(first, xs, moving), random)])
 
   const checks: DirectionalCheck[] = []
-  for (const [stage, scalarOf] of stages)
+  for (const [stage, outputs] of stages)
     for (const input of moving)
       for (let d = 0; d < directions; d++) {
         const direction = Array.from(random.normals(points[input]!.size))
         checks.push(
-          await checkAlong(scalarOf, points as unknown as I, input, direction, stage, { eps, tolerance }),
+          await checkAlong(outputs, points as unknown as I, input, direction, stage, { eps, tolerance }),
         )
       }
   const worst = checks.reduce((a, b) => (b.excess > a.excess ? b : a))
   return report(worst, checks, points)
 }
 
-/** A scalar function and the size of the terms that make it up, by which rounding noise scales. */
-interface Weighted {
-  readonly value: Tensor
-  readonly magnitude: Tensor
-}
+/** A function's outputs, each with the fixed random weights by which it is multiplied. */
+type Weighted<I> = (inputs: I) => { readonly outputs: readonly Tensor[]; readonly weights: readonly Tensor[] }
 
-type Scalar<I> = (inputs: I) => Weighted
-
-function weightedSum<I extends readonly AnyTensor[]>(
+function weighted<I extends readonly AnyTensor[]>(
   fn: (...inputs: I) => Tensor | readonly Tensor[],
   random: Random,
-): Scalar<I> {
+): Weighted<I> {
   const weights: Tensor[] = []
   return (inputs) => {
     const result = fn(...inputs)
     const outputs = result instanceof Tensor ? [result] : result
-    const terms = outputs.map((y, k) => {
+    outputs.forEach((y, k) => {
       if (!(y instanceof Tensor) || y.dtype !== 'float')
         throw new ValueError(
           `gradcheck: the function must return float tensors, got ${y}. Convert with toFloat().`,
@@ -111,33 +106,29 @@ function weightedSum<I extends readonly AnyTensor[]>(
         throw new ShapeError(
           'gradcheck: the output changes its shape with the values of the input. Make it fixed.',
         )
-      return y.mul(weights[k])
     })
-    const add = (parts: Tensor[]) => parts.reduce((a, b) => a.add(b))
-    return { value: add(terms.map((t) => t.sum())), magnitude: add(terms.map((t) => t.abs().sum())) }
+    return { outputs, weights }
   }
 }
 
-/** The derivative of `scalarOf` along fixed random directions: a scalar function whose gradient is of second order. */
-function gradientAlong<I extends readonly AnyTensor[]>(
-  scalarOf: Scalar<I>,
+/** The gradients of the weighted outputs: a function whose own gradient is of second order. */
+function gradientsOf<I extends readonly AnyTensor[]>(
+  first: Weighted<I>,
+  inputs: I,
   moving: readonly number[],
-  random: Random,
-): Scalar<I> {
-  const along: Tensor[] = []
-  return (inputs) => {
-    const xs = moving.map((i) => inputs[i] as Tensor)
-    const terms = grad(scalarOf(inputs).value, xs).map((g, k) => {
-      along[k] ??= tensor(random.normals(g.size), g.shape)
-      return g.mul(along[k])
-    })
-    const add = (parts: Tensor[]) => parts.reduce((a, b) => a.add(b))
-    return { value: add(terms.map((t) => t.sum())), magnitude: add(terms.map((t) => t.abs().sum())) }
-  }
+): Tensor[] {
+  const { outputs, weights } = first(inputs)
+  return vjp(
+    outputs,
+    moving.map((i) => inputs[i] as Tensor),
+    weights,
+  )
 }
+
+const total = (parts: readonly Tensor[]): Tensor => parts.map((t) => t.sum()).reduce((a, b) => a.add(b))
 
 async function checkAlong<I extends readonly AnyTensor[]>(
-  scalarOf: Scalar<I>,
+  weightedOutputs: Weighted<I>,
   points: I,
   input: number,
   direction: readonly number[],
@@ -145,21 +136,27 @@ async function checkAlong<I extends readonly AnyTensor[]>(
   { eps, tolerance }: { eps: number; tolerance: number },
 ): Promise<DirectionalCheck> {
   const x = points[input] as Tensor
+  const terms = (inputs: I) => {
+    const { outputs, weights } = weightedOutputs(inputs)
+    return outputs.map((y, k) => y.mul(weights[k]!))
+  }
   const shifted = (by: number) => {
     const moved = tensor(
       Float64Array.from(x.host!, (v, i) => v + by * direction[i]!),
       x.shape,
     )
-    return scalarOf(points.map((p, i) => (i === input ? moved : p)) as unknown as I).value
+    return total(terms(points.map((p, i) => (i === input ? moved : p)) as unknown as I))
   }
-  const here = scalarOf(points)
-  const [g] = grad(here.value, [x])
+  // The weights go in as cotangents: nothing but the function's own gradients is relied on.
+  const { outputs, weights } = weightedOutputs(points)
+  const [g] = vjp(outputs, [x], weights)
   const slope = g!.mul(tensor(Float64Array.from(direction), x.shape)).sum()
+  const size = total(terms(points).map((t) => t.abs()))
   // A small step suffers from rounding, a large one from kinks and curvature. A wrong gradient meets none of them.
   const steps = [eps, 10 * eps, 100 * eps]
   const [analytic, magnitude, ...samples] = (await values([
     slope,
-    here.magnitude,
+    size,
     ...steps.flatMap((h) => [h, -h, 2 * h, -2 * h].map(shifted)),
   ])) as [number, number, ...number[]]
   const estimates = steps.map((h, k) => {
