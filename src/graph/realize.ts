@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer, Program } from '../device/device.ts'
+import { DeviceError } from '../errors.ts'
 import type { AnyTensor } from '../tensor.ts'
 import { type Plan, plan, walk } from './plan.ts'
 import { Storage } from './storage.ts'
@@ -88,6 +89,7 @@ function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
     leaf.storage = new Storage(device, buffer).hold(leaf)
   }
   if (leaf.host) {
+    checkExact(leaf, device)
     const buffer = device.upload(leaf.host)
     return buffer instanceof Promise ? buffer.then(put) : void put(buffer)
   }
@@ -95,4 +97,14 @@ function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
     const values = await storage!.device.read(storage!.buffer)
     put(await device.upload(values))
   })()
+}
+
+/** Whole numbers that a float32 device would round are refused: an index must be itself. */
+function checkExact({ dtype, host }: AnyTensor, { name, precision }: Device): void {
+  if (dtype !== 'int' || precision !== 'float32') return
+  const bad = host!.find((v) => Math.fround(v) !== v)
+  if (bad !== undefined)
+    throw new DeviceError(
+      `${name}: whole numbers above 2^24 are not exact in float32, got ${bad}. Use smaller ones, or the device 'reference'.`,
+    )
 }

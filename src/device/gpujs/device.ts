@@ -12,7 +12,7 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
     description: runtime.description,
     manual: mode !== 'webasm' && mode !== 'cpu',
     compile: textCompiler({
-      limits: { side: runtime.limits.maxSide },
+      limits: { side: runtime.limits.maxSide, exact: 2 ** 24 },
       build: (step) => build(runtime, step),
       empty: () => runtime.upload(nothing),
       release: (buffer) => runtime.release(buffer as Handle),

@@ -1,12 +1,23 @@
+import { DeviceError } from '../../errors.ts'
 import { type Shape, sizeOf } from '../../shape.ts'
 import type { View } from '../../view.ts'
 
 /** Largest output side a device can run, per thread axis. */
 export interface Limits {
   readonly side: readonly [x: number, y: number, z: number]
+  /** Up to here every whole number is exact where it is not an index by itself: 2^24 in float32. */
+  readonly exact: number
 }
 
-export const unlimited: Limits = { side: [Infinity, Infinity, Infinity] }
+export const unlimited: Limits = { side: [Infinity, Infinity, Infinity], exact: Number.MAX_SAFE_INTEGER }
+
+/** Throws where places among `count` elements cannot be told apart on this device. */
+export function checkExact(kernel: string, count: number, { exact }: Limits): void {
+  if (count > exact)
+    throw new DeviceError(
+      `${kernel}: places among ${count} elements are not exact on this device, got more than ${exact}. Split the tensor, or use the device 'reference'.`,
+    )
+}
 
 /** One output cell per thread: the sides of the thread grid, and each output coordinate in terms of `$x`, `$y`, `$z`. */
 export interface Grid {
@@ -15,7 +26,8 @@ export interface Grid {
 }
 
 /** x runs along the last dim, y along the one before, z along all others; one long side where that is too large. */
-export function gridOf(shape: Shape, { side }: Limits): Grid {
+export function gridOf(shape: Shape, limits: Limits): Grid {
+  const { side } = limits
   const rank = shape.length
   if (rank === 0) return { sides: [1], coords: [] }
   if (rank === 1) return { sides: [...shape], coords: ['$x'] }
@@ -80,6 +92,10 @@ export function address(view: View, coords: readonly string[]): string {
   if (constant < 0) term(-1, String(-constant))
   return text === '' ? '0' : text
 }
+
+/** How many elements lie from the start of the buffer to the last one that the view shows. */
+export const reach = (view: View): number =>
+  1 + view.offset + view.shape.reduce((sum, n, d) => sum + Math.max(0, view.strides[d]! * (n - 1)), 0)
 
 /** Reads an element: 0 outside the view's mask. */
 export function load(array: string, view: View, coords: readonly string[]): string {

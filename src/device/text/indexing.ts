@@ -1,10 +1,11 @@
 import type { GatherKernel, ScatterKernel } from '../kernel.ts'
-import { gridOf, load } from './grid.ts'
+import { checkExact, gridOf, load, reach } from './grid.ts'
 import { buffersOf, loop, type Writer } from './text.ts'
 
 /** out[..., i, ...] = x[..., index[..., i, ...], ...] */
 export function writeGather(w: Writer, kernel: GatherKernel): void {
   const [x, index] = buffersOf(kernel)
+  checkExact('gather', reach(x!.view), w.limits)
   const { sides, coords } = gridOf(kernel.out, w.limits)
   const chosen = load('x1', index!.view, coords)
   // The chosen coordinate must reach the address even where the dim has size 1 and would be left out.
