@@ -95,6 +95,32 @@ export function padView(view: View, padding: readonly Range[]): View {
   }
 }
 
+/** Windows that move along a dim: `places` of them, `stride` apart, each of `size` elements `dilation` apart. */
+export interface Windows {
+  readonly dim: number
+  readonly places: number
+  readonly stride: number
+  readonly size: number
+  readonly dilation: number
+}
+
+/** `dim` as places of windows, and a new last dim within them; null where a mask covers part of `dim` (then copy first). */
+export function windowsView(view: View, { dim, places, stride, size, dilation }: Windows): View | null {
+  const range = view.mask?.[dim]
+  if (range && (range[0] > 0 || range[1] < view.shape[dim]!)) return null
+  const step = view.strides[dim]!
+  const replaced = <T>(list: readonly T[], item: T, last: T) => [
+    ...list.map((old, d) => (d === dim ? item : old)),
+    last,
+  ]
+  return {
+    shape: replaced(view.shape, places, size),
+    strides: replaced(view.strides, step * stride, step * dilation),
+    offset: view.offset,
+    mask: view.mask && replaced<Range>(view.mask, [0, places], [0, size]),
+  }
+}
+
 /** The same elements in order under another shape, or null where no strides can say that (then copy first). */
 export function reshapeView(view: View, shape: Shape): View | null {
   if (sameShape(view.shape, shape)) return view

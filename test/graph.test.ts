@@ -216,6 +216,12 @@ describe('realize', () => {
     expect(Array.from(await readOn(other, y))).toEqual([Math.E, Math.exp(2)])
   })
 
+  test('the first part of a larger buffer is handed out as a part', async () => {
+    const whole = tensor([1, 2, 3, 4]).mul(2)
+    expect(Array.from(await whole.slice([[0, 2]]).data())).toEqual([2, 4])
+    expect(Array.from(await whole.slice([[2, 4]]).data())).toEqual([6, 8])
+  })
+
   test('empty tensors are values too', async () => {
     const none = tensor([], [0, 3])
     expect(await none.exp().sum(0).toArray()).toEqual([0, 0, 0])

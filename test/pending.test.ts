@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { functionNames, methodNames, secondOrderNames } from './support/fixture-methods.ts'
+import { methodNames, secondOrderNames } from './support/fixture-methods.ts'
 import { opNames } from './support/fixture-ops.ts'
 import { optimRunners } from './support/fixture-optim.ts'
-import { pendingFunctions, pendingMethods, pendingOps } from './support/fixture-pending.ts'
+import { pendingMethods, pendingOps } from './support/fixture-pending.ts'
 
 // What the fixtures wait for must not be here already: test/support/fixture-pending.ts only shrinks.
 
@@ -14,8 +14,4 @@ test('no operation is both mapped and pending', () => {
 
 test('no method is both mapped and pending', () => {
   expect(methodNames.filter((name) => pendingMethods.has(name))).toEqual([])
-})
-
-test('no function of a Hessian-vector product is both mapped and pending', () => {
-  expect(functionNames.filter((name) => pendingFunctions.has(name))).toEqual([])
 })

@@ -14,6 +14,8 @@ export type Kernel =
   | PoolKernel
   | GatherKernel
   | ScatterKernel
+  | ArgsortKernel
+  | DeviationKernel
 
 interface KernelBase {
   readonly out: Shape
@@ -87,4 +89,16 @@ export interface ScatterKernel extends KernelBase {
   readonly kind: 'scatter'
   readonly dim: number
   readonly mode: 'write' | 'add'
+}
+
+/** The sum over the last dim of squared deviations from the mean over it. */
+export interface DeviationKernel extends KernelBase {
+  readonly kind: 'deviation'
+}
+
+/** Positions along `dim` in the order of x's values, stable, NaN largest; the first ones where `out` is shorter. */
+export interface ArgsortKernel extends KernelBase {
+  readonly kind: 'argsort'
+  readonly dim: number
+  readonly descending: boolean
 }

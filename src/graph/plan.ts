@@ -1,4 +1,5 @@
 import type { Kernel } from '../device/kernel.ts'
+import { sizeOf } from '../shape.ts'
 import type { AnyTensor } from '../tensor.ts'
 import { contiguous, isContiguous, type View } from '../view.ts'
 import { topological } from './walk.ts'
@@ -99,7 +100,9 @@ export function plan(roots: readonly AnyTensor[], { order, leaves }: Walk): Plan
   const outputs = roots.map((root) => {
     const o = operands.get(root)!
     // A leaf's own buffer must not be handed on under a second owner's name either.
-    const whole = 'slot' in o && isContiguous(o.view) && o.slot >= leaves.length
+    const made = 'slot' in o && steps[o.slot - leaves.length]
+    // The first elements of a larger buffer lie in order too, but are not the buffer.
+    const whole = made && isContiguous(o.view) && sizeOf(made.kernel.out) === root.size
     return ((whole ? o : copy(o, root.shape)) as Extract<Operand, { slot: number }>).slot
   })
   return { steps: withFrees(steps, leaves.length, outputs), outputs }

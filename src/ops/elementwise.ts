@@ -10,7 +10,7 @@ type Domain = Pick<Input, 'low' | 'high' | 'distinct'>
 type Operand<D extends DType = 'float'> = Tensor<D> | number
 
 /** One input. The gradient is written from `g` upstream, `x` the input, `y` the output. */
-function unary(
+export function unary(
   name: string,
   expr: string,
   vjp: (g: Tensor, x: Tensor, y: Tensor) => Tensor,
@@ -124,8 +124,11 @@ export const log = unary(
   away,
 )
 export const sqrt = unary('sqrt', 'Math.sqrt(a)', (g, _x, y) => g.div(y.mul(2)), away)
+/** 1 / sqrt(x), as `torch.rsqrt`. */
+export const rsqrt = unary('rsqrt', '1.0 / Math.sqrt(a)', (g, x, y) => g.mul(y).div(x).mul(-0.5), away)
 export const square = unary('square', 'a * a', (g, x) => g.mul(x).mul(2))
 export const reciprocal = unary('reciprocal', '1.0 / a', (g, _x, y) => g.mul(y.square()).neg(), away)
+export const atan = unary('atan', 'Math.atan(a)', (g, x) => g.div(x.square().add(1)))
 // GPUs give NaN where exp overflows; beyond 20 float64 rounds to 1 too.
 export const tanh = unary('tanh', 'a > 20.0 ? 1.0 : a < -20.0 ? -1.0 : Math.tanh(a)', (g, _x, y) =>
   g.mul(y.square().neg().add(1)),
@@ -170,6 +173,16 @@ const whereOp = defineOp<[Tensor<'bool'>, Tensor, Tensor]>('where', {
 /** `a` where the mask is set, else `b`; all three broadcast. Only the chosen side gets a gradient. */
 export function where(mask: Tensor<'bool'>, a: Operand, b: Operand): Tensor {
   return whereOp(together('where', [mask, a, b]) as [Tensor<'bool'>, Tensor, Tensor], {})
+}
+
+/**
+ * `x` with `value` where the mask is set, as `Tensor.masked_fill`; all broadcast. No gradient flows to x there.
+ *
+ * @throws ShapeError where the shapes do not broadcast.
+ */
+export function maskedFill(x: Tensor, mask: Tensor<'bool'>, value: Operand): Tensor {
+  const [set, filled, kept] = together('maskedFill', [mask, value, x])
+  return where(set as Tensor<'bool'>, filled as Tensor, kept as Tensor)
 }
 
 // GPUs define pow for positive bases only: elsewhere they give NaN, the wrong sign, or a finite number for 0^-1.

@@ -43,19 +43,24 @@ const catOp = defineOp<readonly AnyTensor[], { dim: number }, DType>('cat', {
  * @throws ShapeError where they do not, or where there is nothing to join.
  */
 export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
-  const first = tensors[0]
+  // PyTorch's oldest rule: a tensor of shape [0] joins anything.
+  const filled = tensors.filter((t) => t.rank !== 1 || t.size > 0)
+  const first = filled[0] ?? tensors[0]
   if (!first) throw new ShapeError('cat: nothing to join, got no tensors. Give at least one.')
+  if (first.rank === 0)
+    throw new ShapeError('cat: scalars have no dim to be joined along, got []. Use stack.')
   const along = resolveDim('cat', dim, first.shape)
   if (
-    tensors.some((t) => t.rank !== first.rank || t.shape.some((n, d) => d !== along && n !== first.shape[d]))
+    filled.some((t) => t.rank !== first.rank || t.shape.some((n, d) => d !== along && n !== first.shape[d]))
   )
     throw new ShapeError(
-      `cat: sizes differ outside dim ${along}, got ${showAll(tensors.map((t) => t.shape))}. Make all other sizes equal.`,
+      `cat: sizes differ outside dim ${along}, got ${showAll(filled.map((t) => t.shape))}. Make all other sizes equal.`,
     )
-  if (tensors.length === 1) return first
-  if (tensors.length <= MOST_PARTS) return catOp(tensors, { dim: along }) as Tensor<D>
-  const groups = Array.from({ length: Math.ceil(tensors.length / MOST_PARTS) }, (_, i) =>
-    tensors.slice(i * MOST_PARTS, (i + 1) * MOST_PARTS),
+  const parts = filled.filter((t) => t.shape[along]! > 0)
+  if (parts.length <= 1) return parts[0] ?? first
+  if (parts.length <= MOST_PARTS) return catOp(parts, { dim: along }) as Tensor<D>
+  const groups = Array.from({ length: Math.ceil(parts.length / MOST_PARTS) }, (_, i) =>
+    parts.slice(i * MOST_PARTS, (i + 1) * MOST_PARTS),
   )
   return cat(
     groups.map((group) => cat(group, along)),
@@ -65,18 +70,22 @@ export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Te
 
 /** Tensors of equal shape side by side in a new dim. */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
-  if (tensors.some((t) => !sameShape(t.shape, tensors[0]!.shape)))
+  const first = tensors[0]
+  if (!first) throw new ShapeError('stack: nothing to join, got no tensors. Give at least one.')
+  if (tensors.some((t) => !sameShape(t.shape, first.shape)))
     throw new ShapeError(
       `stack: shapes differ, got ${showAll(tensors.map((t) => t.shape))}. Make them equal.`,
     )
+  const at = resolveDim('stack', dim, [...first.shape, 1])
   return cat(
-    tensors.map((t) => t.unsqueeze(dim)),
-    dim,
+    tensors.map((t) => t.unsqueeze(at)),
+    at,
   )
 }
 
-const gatherOp = defineOp<[Tensor, Tensor<'int'>], { dim: number }>('gather', {
-  takes: ['float', 'int'],
+const gatherOp = defineOp<[AnyTensor, Tensor<'int'>], { dim: number }, DType>('gather', {
+  takes: ['any', 'int'],
+  gives: 'same',
   shape: ([_, index]) => index,
   forward: { kernel: (inputs, out, { dim }): GatherKernel => ({ kind: 'gather', inputs, out, dim }) },
   vjp: (g, [x, index], _, { dim }) => [scatterAdd(scalarLike(x, 0), dim, index, g), null],
@@ -90,9 +99,9 @@ const gatherOp = defineOp<[Tensor, Tensor<'int'>], { dim: number }>('gather', {
  * @throws ShapeError where the index has other dims or is larger outside `dim`.
  * @throws ValueError where an index known at build time is out of range.
  */
-export function gather(x: Tensor, dim: number, index: Tensor<'int'>): Tensor {
+export function gather<D extends DType>(x: Tensor<D>, dim: number, index: Tensor<'int'>): Tensor<D> {
   const along = checkIndex('gather', x, dim, index)
-  return gatherOp([x, index], { dim: along })
+  return gatherOp([x, index], { dim: along }) as Tensor<D>
 }
 
 const scatterOp =
@@ -170,18 +179,18 @@ function fitting(op: string, index: AnyTensor, src: Tensor): Tensor {
   return src.slice(index.shape.map((n) => [0, n]))
 }
 
-function checkIndex(op: string, x: Tensor, dim: number, index: Tensor<'int'>): number {
+function checkIndex(op: string, x: AnyTensor, dim: number, index: Tensor<'int'>): number {
   const along = resolveDim(op, dim, x.shape)
   if (index.rank !== x.rank || index.shape.some((n, d) => d !== along && n > x.shape[d]!))
     throw new ShapeError(
       `${op}: the index does not fit, got ${showAll([index.shape, x.shape])} along dim ${along}. Give it as many dims, and no larger sizes outside dim ${along}.`,
     )
-  checkRange(op, index, x.shape[along]!)
+  checkRange(op, index, x.shape[along] ?? 1)
   return along
 }
 
 /** Indices that the host knows must be below `n`: a device reads whatever lies behind the end. */
-function checkRange(op: string, index: Tensor<'int'>, n: number): void {
+export function checkRange(op: string, index: Tensor<'int'>, n: number): void {
   const bad = index.host?.find((i) => i < 0 || i >= n)
   if (bad !== undefined)
     throw new ValueError(

@@ -2,13 +2,26 @@ import type { FloatArray } from '../device/device.ts'
 import { read, readItem, readNested } from '../graph/values.ts'
 import type { Shape } from '../shape.ts'
 import { type AnyTensor, type DType, type Nested, Tensor } from '../tensor.ts'
+import * as bounds from './clamp.ts'
 import * as elementwise from './elementwise.ts'
 import * as indexing from './indexing.ts'
+import * as lookup from './lookup.ts'
 import * as products from './matmul.ts'
 import type { SliceRange } from './movement.ts'
 import * as movement from './movement.ts'
+import type { PadOptions } from './pad.ts'
+import * as padding from './pad.ts'
+import * as pieces from './pieces.ts'
+import * as rearrange from './rearrange.ts'
 import type { Dims } from './reduce.ts'
 import * as reduce from './reduce.ts'
+import * as rounding from './rounding.ts'
+import * as scan from './scan.ts'
+import type { Sorted } from './sort.ts'
+import * as sorting from './sort.ts'
+import * as special from './special.ts'
+import * as statistics from './statistics.ts'
+import * as triangles from './triangles.ts'
 
 type Operand = Tensor | number
 type Mask = Tensor<'bool'>
@@ -46,6 +59,19 @@ export interface TensorMethods<D extends DType> {
   tanh(this: Tensor): Tensor
   sigmoid(this: Tensor): Tensor
   relu(this: Tensor): Tensor
+  rsqrt(this: Tensor): Tensor
+  sin(this: Tensor): Tensor
+  cos(this: Tensor): Tensor
+  atan(this: Tensor): Tensor
+  erf(this: Tensor): Tensor
+  expm1(this: Tensor): Tensor
+  log1p(this: Tensor): Tensor
+  floor(this: Tensor): Tensor
+  ceil(this: Tensor): Tensor
+  round(this: Tensor): Tensor
+  trunc(this: Tensor): Tensor
+  clamp(this: Tensor, min?: Operand | null, max?: Operand | null): Tensor
+  maskedFill(this: Tensor, mask: Mask, value: Operand): Tensor
   lt(this: Tensor, b: Operand): Mask
   le(this: Tensor, b: Operand): Mask
   gt(this: Tensor, b: Operand): Mask
@@ -66,6 +92,15 @@ export interface TensorMethods<D extends DType> {
   softmax(this: Tensor, dim: number): Tensor
   logSoftmax(this: Tensor, dim: number): Tensor
 
+  prod(this: Tensor, dims?: Dims, keepdim?: boolean): Tensor
+  var(this: Tensor, dims?: Dims, unbiased?: boolean, keepdim?: boolean): Tensor
+  std(this: Tensor, dims?: Dims, unbiased?: boolean, keepdim?: boolean): Tensor
+  norm(this: Tensor, p?: number, dims?: Dims, keepdim?: boolean): Tensor
+  cumsum(this: Tensor, dim: number): Tensor
+  cumprod(this: Tensor, dim: number): Tensor
+  sort(this: Tensor, dim?: number, descending?: boolean): Sorted
+  topk(this: Tensor, k: number, dim?: number, largest?: boolean): Sorted
+
   // Products.
   matmul(this: Tensor, b: Tensor): Tensor
 
@@ -76,11 +111,28 @@ export interface TensorMethods<D extends DType> {
   expand(this: Tensor<D>, shape: Shape): Tensor<D>
   slice(this: Tensor<D>, ranges: readonly SliceRange[]): Tensor<D>
   flip(this: Tensor<D>, dims: number | readonly number[]): Tensor<D>
-  squeeze(this: Tensor<D>, dim?: number): Tensor<D>
+  squeeze(this: Tensor<D>, dim?: number | readonly number[]): Tensor<D>
   unsqueeze(this: Tensor<D>, dim: number): Tensor<D>
   flatten(this: Tensor<D>, startDim?: number, endDim?: number): Tensor<D>
-  pad(this: Tensor, padding: readonly number[], value?: number): Tensor
-  gather(this: Tensor, dim: number, index: Index): Tensor
+  pad(this: Tensor<D>, padding: readonly number[], options?: PadOptions): Tensor<D>
+  split(this: Tensor<D>, splitSizeOrSections: number | readonly number[], dim?: number): Tensor<D>[]
+  chunk(this: Tensor<D>, chunks: number, dim?: number): Tensor<D>[]
+  select(this: Tensor<D>, dim: number, index: number): Tensor<D>
+  repeat(this: Tensor<D>, repeats: readonly number[]): Tensor<D>
+  roll(this: Tensor<D>, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor<D>
+  diagonal(this: Tensor<D>, offset?: number, dim1?: number, dim2?: number): Tensor<D>
+  tril(this: Tensor<D>, diagonal?: number): Tensor<D>
+  triu(this: Tensor<D>, diagonal?: number): Tensor<D>
+  gather(this: Tensor<D>, dim: number, index: Index): Tensor<D>
+  indexSelect(this: Tensor<D>, dim: number, index: Index): Tensor<D>
+  indexAdd(
+    this: Tensor,
+    dim: number,
+    index: Index,
+    source: Tensor,
+    options?: { readonly alpha?: number },
+  ): Tensor
+  maskedSelect(this: Tensor<D>, mask: Mask): Tensor<D>
   scatter(this: Tensor, dim: number, index: Index, src: Operand): Tensor
   scatterAdd(this: Tensor, dim: number, index: Index, src: Tensor): Tensor
 
@@ -93,9 +145,20 @@ export interface TensorMethods<D extends DType> {
 
 const words = {
   ...elementwise,
+  ...special,
+  ...rounding,
+  ...bounds,
   ...reduce,
+  ...statistics,
+  ...scan,
+  ...sorting,
   ...movement,
+  ...padding,
+  ...pieces,
+  ...rearrange,
+  ...triangles,
   ...indexing,
+  ...lookup,
   ...products,
   item: readItem,
   data: read,
@@ -119,9 +182,14 @@ const methods: readonly (keyof TensorMethods<DType>)[] = [
     'eq',
     'ne',
   ] as const),
+  ...(['rsqrt', 'sin', 'cos', 'atan', 'erf', 'expm1', 'log1p', 'floor', 'ceil', 'round', 'trunc'] as const),
+  ...(['clamp', 'maskedFill'] as const),
   ...(['sum', 'mean', 'max', 'min', 'amax', 'amin', 'argmax', 'argmin'] as const),
   ...(['logSumExp', 'softmax', 'logSoftmax', 'matmul'] as const),
+  ...(['prod', 'var', 'std', 'norm', 'cumsum', 'cumprod', 'sort', 'topk'] as const),
   ...(['reshape', 'permute', 'transpose', 'expand', 'slice', 'flip', 'squeeze', 'unsqueeze'] as const),
+  ...(['split', 'chunk', 'select', 'repeat', 'roll', 'diagonal', 'tril', 'triu'] as const),
+  ...(['indexSelect', 'indexAdd', 'maskedSelect'] as const),
   ...(['flatten', 'pad', 'gather', 'scatter', 'scatterAdd', 'detach', 'toFloat'] as const),
 ]
 

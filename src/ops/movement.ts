@@ -1,7 +1,7 @@
 import { ShapeError, show, showAll, ValueError } from '../errors.ts'
 import { type Apply, type Draw, defineOp, type Params } from '../graph/define.ts'
-import { resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
-import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
+import { checkSizes, resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
+import type { AnyTensor, DType, Tensor } from '../tensor.ts'
 import { expandView, padView, permuteView, type Range, reshapeView, type Steps, sliceView } from '../view.ts'
 
 const anyKind = { takes: ['any'], gives: 'same' } as const
@@ -96,6 +96,7 @@ function sumTo(g: Tensor, shape: Shape): Tensor {
 export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const lead = shape.length - x.rank
   const wanted = shape.map((n, d) => (n === -1 && d >= lead ? x.shape[d - lead]! : n))
+  checkSizes('expand', wanted)
   if (lead < 0 || x.shape.some((n, d) => n !== 1 && n !== wanted[lead + d]))
     throw new ShapeError(
       `expand: only dims of size 1 can be stretched, got ${showAll([x.shape, shape])}. Reshape first, or repeat the values.`,
@@ -121,25 +122,21 @@ const sliceOp = defineOp<[AnyTensor], { steps: readonly Steps[] }, DType>('slice
 })
 
 /** Puts a slice back among zeros: spread by |step|, padded, and flipped where the step was negative. */
-function unslice(g: Tensor, shape: Shape, steps: readonly Steps[]): Tensor {
+export function unslice(g: Tensor, shape: Shape, steps: readonly Steps[]): Tensor {
   const flipped = steps.some((s) => s.step < 0)
     ? flip(
         g,
         steps.flatMap((s, d) => (s.step < 0 ? [d] : [])),
       )
     : g
+  // Without neighbours there is nothing to set apart.
+  const every = steps.map((s) => (s.size > 1 ? Math.abs(s.step) : 1))
   const ranges = steps.map((s, d): Range => {
-    const spread = (s.size - 1) * Math.abs(s.step) + 1
+    const spread = (s.size - 1) * every[d]! + 1
     const low = s.step > 0 ? s.start : s.start - (spread - 1)
     return [low, shape[d]! - low - spread]
   })
-  return padded(
-    spread(
-      flipped,
-      steps.map((s) => Math.abs(s.step)),
-    ),
-    ranges,
-  )
+  return padded(spread(flipped, every), ranges)
 }
 
 /** Puts `step - 1` zeros between neighbours: [n] becomes [(n - 1) * step + 1]. */
@@ -163,7 +160,8 @@ export type SliceRange = readonly [start?: number, stop?: number, step?: number]
 /**
  * `slice(x, [[0, 2], null, [0, 5, 2]])` takes rows 0 and 1, all of dim 1 and every second of the first five of dim 2.
  *
- * @throws ShapeError where there are more ranges than dims. @throws ValueError where a step is not a positive integer.
+ * @throws ShapeError where there are more ranges than dims.
+ * @throws ValueError where a step is not a positive integer, or a position no integer.
  */
 export function slice<D extends DType>(x: Tensor<D>, ranges: readonly SliceRange[]): Tensor<D> {
   if (ranges.length > x.rank)
@@ -175,6 +173,10 @@ export function slice<D extends DType>(x: Tensor<D>, ranges: readonly SliceRange
     if (!Number.isInteger(step) || step < 1)
       throw new ValueError(
         `slice: the step must be a positive integer, got ${step}. Use flip to walk backwards.`,
+      )
+    if (!Number.isInteger(start) || !Number.isInteger(stop))
+      throw new ValueError(
+        `slice: positions must be integers, got ${start} to ${stop} along dim ${d} of ${show(x.shape)}. Round them.`,
       )
     const clamp = (i: number) => Math.min(Math.max(i < 0 ? i + n : i, 0), n)
     const from = clamp(start)
@@ -214,37 +216,13 @@ const padOp: Apply<[AnyTensor], Pad, DType> = defineOp('pad', {
   },
 })
 
-const padded = (x: Tensor, padding: readonly Range[]): Tensor => padOp([x], { padding }) as Tensor
+/** Zeros around a tensor, `[before, after]` for each dim; negative numbers crop. */
+export const padded = <D extends DType>(x: Tensor<D>, padding: readonly Range[]): Tensor<D> =>
+  padOp([x], { padding }) as Tensor<D>
 
-/**
- * Zeros (or `value`) around a tensor. `padding` is PyTorch's: pairs from the last dim on, `[left, right, top, bottom]`
- * pads the last two dims of [..., H, W]; negative numbers crop.
- */
-export function pad(x: Tensor, padding: readonly number[], value = 0): Tensor {
-  const count = padding.length / 2
-  const ranges = x.shape.map((_, d): Range => {
-    const k = x.rank - 1 - d
-    return k < count ? [padding[2 * k]!, padding[2 * k + 1]!] : [0, 0]
-  })
-  const sizes = x.shape.map((n, d) => n + ranges[d]![0] + ranges[d]![1])
-  if (
-    !Number.isInteger(count) ||
-    count > x.rank ||
-    padding.some((n) => !Number.isInteger(n)) ||
-    sizes.some((n) => n < 0)
-  )
-    throw new ShapeError(
-      `pad: the padding does not fit, got ${show(padding)} for ${show(x.shape)}. Give one pair of integers per dim, from the last dim on.`,
-    )
-  const zeroed = padded(x, ranges)
-  if (value === 0) return zeroed
-  const inside = padded(scalar(1).expand(x.shape), ranges)
-  return zeroed.add(inside.neg().add(1).mul(value))
-}
-
-/** Without dims of size 1: all of them, or `dim` if its size is 1. */
-export function squeeze<D extends DType>(x: Tensor<D>, dim?: number): Tensor<D> {
-  const chosen = dim === undefined ? x.shape.map((_, d) => d) : [resolveDim('squeeze', dim, x.shape)]
+/** Without dims of size 1: all of them, or those of `dim` whose size is 1. */
+export function squeeze<D extends DType>(x: Tensor<D>, dim?: number | readonly number[]): Tensor<D> {
+  const chosen = resolveDims('squeeze', dim, x.shape)
   return reshape(
     x,
     x.shape.filter((n, d) => n !== 1 || !chosen.includes(d)),
@@ -261,6 +239,10 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D>
 export function flatten<D extends DType>(x: Tensor<D>, startDim = 0, endDim = -1): Tensor<D> {
   const first = resolveDim('flatten', startDim, x.shape)
   const last = resolveDim('flatten', endDim, x.shape)
+  if (first > last)
+    throw new ShapeError(
+      `flatten: startDim ${startDim} comes after endDim ${endDim}, got ${show(x.shape)}. Swap them.`,
+    )
   return reshape(x, [
     ...x.shape.slice(0, first),
     sizeOf(x.shape.slice(first, last + 1)),

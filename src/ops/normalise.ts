@@ -28,32 +28,52 @@ const standardised = fused('standardised', ['x', 'mean', 'scale'], '(a - b) * c'
   return [dx, dx.neg(), g.mul(x.sub(mean))]
 })
 
-const scaleShift = fused('scaleShift', ['x', 'scale', 'shift'], 'a * b + c', (g, x, scale) => [
+export const scaleShift = fused('scaleShift', ['x', 'scale', 'shift'], 'a * b + c', (g, x, scale) => [
   g.mul(scale),
   g.mul(x),
   g,
 ])
 
-/** d loss / d x of a normalisation over a batch, from the sums of `g` and of `g * normal` over it. */
+/**
+ * What `g` and `x` have in common, each as its difference from its mean over `count` elements: the rounding of one mean
+ * then meets only what the other one leaves, and a constant `g` gives 0.
+ */
+const jointDifference = fused(
+  'jointDifference',
+  ['g', 'sum', 'x', 'mean', 'count'],
+  '(a - b / e) * (c - d)',
+  (h, g, sum, x, mean, count) => {
+    const dg = h.mul(x.sub(mean))
+    const dx = h.mul(g.sub(sum.div(count)))
+    return [dg, dg.div(count).neg(), dx, dx.neg(), dg.mul(sum).div(count.square())]
+  },
+  positive,
+)
+
+/**
+ * d loss / d x of a normalisation over `count` elements, from the sums of `g` and of `g * normal` over them. Divided and
+ * not multiplied: a constant `g` minus its mean must be 0.
+ */
 const normalisedGrad = fused(
   'normalisedGrad',
-  ['g', 'sum', 'normal', 'dot', 'perElement', 'scale', 'weight'],
-  '(a - (b + c * d) * e) * f * g',
-  (h, g, sum, normal, dot, perElement, scale, weight) => {
-    const both = sum.add(normal.mul(dot))
-    const inner = g.sub(both.mul(perElement))
+  ['g', 'sum', 'normal', 'dot', 'count', 'scale', 'weight'],
+  '(a - (b + c * d) / e) * f * g',
+  (h, g, sum, normal, dot, count, scale, weight) => {
+    const both = sum.add(normal.mul(dot)).div(count)
+    const inner = g.sub(both)
     const outer = h.mul(scale).mul(weight)
-    const shared = outer.mul(perElement).neg()
+    const shared = outer.div(count).neg()
     return [
       outer,
       shared,
       shared.mul(dot),
       shared.mul(normal),
-      outer.mul(both).neg(),
+      outer.mul(both).div(count),
       h.mul(inner).mul(weight),
       h.mul(inner).mul(scale),
     ]
   },
+  positive,
 )
 
 /** a * b + c * d: how running averages and moments move. */
@@ -63,6 +83,71 @@ export const blend = fused('blend', ['a', 'b', 'c', 'd'], 'a * b + c * d', (g, a
   g.mul(d),
   g.mul(c),
 ])
+
+/** x with mean 0 and variance 1 over some dims, and what that took. */
+interface Standardisation {
+  readonly normal: Tensor
+  /** Per line that was normalised, with dims of size 1 in place of those it runs over. */
+  readonly mean: Tensor
+  /** The sum of squared differences from the mean. */
+  readonly squares: Tensor
+  /**
+   * From the gradient in `normal` times `weight`, which is one number per line: those in x, in that weight (`dot`) and
+   * in a shift (`sum`).
+   */
+  gradient(g: Tensor, weight: Tensor | number): { dx: Tensor; dot: Tensor; sum: Tensor }
+}
+
+/** What all normalisations share. Its gradient takes 5 kernels; through the composition it would take some 20. */
+export function standardisation(x: Tensor, over: readonly number[], eps: number): Standardisation {
+  const count = sizeOf(over.map((d) => x.shape[d]!))
+  const mean = x.mean(over, true)
+  const squares = squaredDifference(x, mean).sum(over, true)
+  const scale = inverseDeviation(squares, 1 / count, eps)
+  const normal = standardised(x, mean, scale)
+  return {
+    normal,
+    mean,
+    squares,
+    gradient: (g, weight) => {
+      const sum = g.sum(over, true)
+      const dot = jointDifference(g, sum, x, mean, count).sum(over, true).mul(scale)
+      return { dx: normalisedGrad(g, sum, normal, dot, count, scale, weight), dot, sum }
+    },
+  }
+}
+
+/** x [N, C, ...] normalised over dims other than that of its channels, with a weight [C] and a bias [C]. */
+export function normaliseChannels(
+  name: string,
+  x: Tensor,
+  over: readonly number[],
+  { weight, bias, eps }: { weight: Tensor | undefined; bias: Tensor | undefined; eps: number },
+): { y: Tensor; mean: Tensor; squares: Tensor } {
+  const { normal, mean, squares, gradient } = standardisation(x, over, eps)
+  const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]
+  const y = withGradient(name, affine(x, normal, weight, bias), inputs, (g) => {
+    const { dx, dot, sum } = gradient(g, weight ? perChannel(x, weight) : 1)
+    const ofChannels = (lines: Tensor) => (over.includes(0) ? lines : lines.sum(0)).reshape([x.shape[1]!])
+    return [dx, ...(weight ? [ofChannels(dot)] : []), ...(bias ? [ofChannels(sum)] : [])]
+  })
+  return { y, mean, squares }
+}
+
+/** [C] in line with dim 1 of x. */
+const perChannel = (x: Tensor, t: Tensor): Tensor =>
+  t.reshape([x.shape[1]!, ...x.shape.slice(2).map(() => 1)])
+
+/** `normal`, of x's shape, times `weight` [C] plus `bias` [C]. */
+export const affine = (
+  x: Tensor,
+  normal: Tensor,
+  weight: Tensor | undefined,
+  bias: Tensor | undefined,
+): Tensor =>
+  weight || bias
+    ? scaleShift(normal, weight ? perChannel(x, weight) : 1, bias ? perChannel(x, bias) : 0)
+    : normal
 
 /** Settings of `batchNorm`, in PyTorch's names. */
 export interface BatchNormOptions {
@@ -112,18 +197,18 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
       throw new ShapeError(
         `batchNorm: statistics, weight and bias hold one value per channel, got ${showAll([t.shape, x.shape])}. Expected [${channels}].`,
       )
-  // [C] lines up with dim 1 of x.
-  const lift = (t: Tensor) => t.reshape([channels, ...x.shape.slice(2).map(() => 1)])
-  const affine = (normal: Tensor) =>
-    weight || bias ? scaleShift(normal, weight ? lift(weight) : 1, bias ? lift(bias) : 0) : normal
-
   if (!training) {
     if (!runningMean || !runningVar)
       throw new ValueError(
         'batchNorm: evaluation needs the running statistics, got none. Give runningMean and runningVar, or set training.',
       )
-    const normal = standardised(x, lift(runningMean), inverseDeviation(lift(runningVar), 1, eps))
-    return { y: affine(normal), runningMean: (before) => before, runningVar: (before) => before }
+    const scale = inverseDeviation(perChannel(x, runningVar), 1, eps)
+    const normal = standardised(x, perChannel(x, runningMean), scale)
+    return {
+      y: affine(x, normal, weight, bias),
+      runningMean: (before) => before,
+      runningVar: (before) => before,
+    }
   }
 
   const over = x.shape.flatMap((_, d) => (d === 1 ? [] : [d]))
@@ -132,22 +217,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
     throw new ShapeError(
       `batchNorm: training needs more than one value per channel, got ${show(x.shape)}. Use a larger batch, or evaluate.`,
     )
-  const mean = x.mean(over, true)
-  const squares = squaredDifference(x, mean).sum(over, true)
-  const scale = inverseDeviation(squares, 1 / count, eps)
-  const normal = standardised(x, mean, scale)
-
-  // Through the composition the gradient takes some 20 kernels, in this form 4.
-  const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]
-  const y = withGradient('batchNorm', affine(normal), inputs, (g) => {
-    const sum = g.sum(over, true)
-    const dot = g.mul(normal).sum(over, true)
-    return [
-      normalisedGrad(g, sum, normal, dot, 1 / count, scale, weight ? lift(weight) : 1),
-      ...(weight ? [dot.reshape([channels])] : []),
-      ...(bias ? [sum.reshape([channels])] : []),
-    ]
-  })
+  const { y, mean, squares } = normaliseChannels('batchNorm', x, over, { weight, bias, eps })
   const moved = (before: Tensor, batch: Tensor, share: number) =>
     blend(before, 1 - momentum, batch.detach().reshape([channels]), momentum * share)
   return {

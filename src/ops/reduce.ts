@@ -2,7 +2,7 @@ import type { ReduceKernel } from '../device/kernel.ts'
 import { ShapeError, show } from '../errors.ts'
 import { type Draw, declareComposed, defineOp, type Sample } from '../graph/define.ts'
 import { reducedShape, resolveDim, resolveDims, sizeOf } from '../shape.ts'
-import type { DType, Tensor } from '../tensor.ts'
+import { type DType, scalar, type Tensor } from '../tensor.ts'
 import { eq, where } from './elementwise.ts'
 
 /** Which dims to reduce: one, several, or (undefined) all. */
@@ -55,7 +55,8 @@ function shareAmongTies(g: Tensor, x: Tensor, y: Tensor, { dims }: Reduced): Ten
   return ties.mul(g.div(ties.sum(dims, true)))
 }
 
-function reduced<D extends DType>(
+/** Removes reduced dims that were kept with size 1, unless they are to stay. */
+export function dropped<D extends DType>(
   y: Tensor<D>,
   x: Tensor,
   dims: readonly number[],
@@ -67,7 +68,7 @@ function reduced<D extends DType>(
 /** Sum over `dims` (all of them where left out). */
 export function sum(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const over = resolveDims('sum', dims, x.shape)
-  return over.length === 0 ? x : reduced(sumOp([x], { dims: over }), x, over, keepdim)
+  return over.length === 0 ? x : dropped(sumOp([x], { dims: over }), x, over, keepdim)
 }
 
 /** Mean over `dims` (all of them where left out); NaN over nothing, as in PyTorch. */
@@ -76,16 +77,47 @@ export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return sum(x, over, keepdim).div(sizeOf(over.map((d) => x.shape[d]!)))
 }
 
+/**
+ * Product over `dims` (all of them where left out), as `torch.prod`; 1 over nothing. Nothing is divided out again, so that
+ * the gradient holds with zeros among the elements.
+ *
+ * @throws ShapeError where a dim is out of range or named twice.
+ */
+export function prod(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  const over = resolveDims('prod', dims, x.shape)
+  const lines = linesOver(x, over)
+  const shape = reducedShape(x.shape, over, keepdim)
+  return lines.shape.at(-1) === 0 ? scalar(1).expand(shape) : productOfLast(lines).reshape(shape)
+}
+
+/** The dims that are reduced as one last dim. */
+export function linesOver(x: Tensor, over: readonly number[]): Tensor {
+  const kept = x.shape.map((_, d) => d).filter((d) => !over.includes(d))
+  const n = sizeOf(over.map((d) => x.shape[d]!))
+  return x.permute([...kept, ...over]).reshape([...kept.map((d) => x.shape[d]!), n])
+}
+
+/** Halves the last dim until one element is left. */
+function productOfLast(x: Tensor): Tensor {
+  const n = x.shape.at(-1)!
+  if (n === 1) return x
+  const half = Math.floor(n / 2)
+  const part = (from: number, to: number) =>
+    x.slice(x.shape.map((_, d) => (d === x.rank - 1 ? [from, to] : null)))
+  const paired = productOfLast(part(0, half).mul(part(half, 2 * half)))
+  return n % 2 === 0 ? paired : paired.mul(part(n - 1, n))
+}
+
 /** Largest value over `dims`; ties share the gradient evenly. */
 export function amax(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const over = resolveDims('amax', dims, x.shape)
-  return over.length === 0 ? x : reduced(amaxOp([x], { dims: over }), x, over, keepdim)
+  return over.length === 0 ? x : dropped(amaxOp([x], { dims: over }), x, over, keepdim)
 }
 
 /** Smallest value over `dims`; ties share the gradient evenly. */
 export function amin(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const over = resolveDims('amin', dims, x.shape)
-  return over.length === 0 ? x : reduced(aminOp([x], { dims: over }), x, over, keepdim)
+  return over.length === 0 ? x : dropped(aminOp([x], { dims: over }), x, over, keepdim)
 }
 
 /** Place of the first largest value along `dim`; over all elements (flattened) where `dim` is left out. */
@@ -111,7 +143,7 @@ function place(
   }
   const along = resolveDim(name, dim, x.shape)
   const line = x.rank === 0 ? x.reshape([1]) : x
-  return reduced(op([line], { dims: [along] }), line, [along], keepdim && x.rank > 0)
+  return dropped(op([line], { dims: [along] }), line, [along], keepdim && x.rank > 0)
 }
 
 /**
@@ -144,7 +176,7 @@ export function logSumExp(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const total = sum(x.sub(shift).exp(), over, true)
   // Nothing but -Infinity sums to 0: the value is -Infinity, and no gradient flows, where 0 / 0 would be NaN.
   const y = where(eq(total, 0), 1, total).log().add(top)
-  return reduced(y, x, over, keepdim)
+  return dropped(y, x, over, keepdim)
 }
 
 /** exp(x) divided by its sum along `dim`. */
@@ -170,6 +202,11 @@ declareComposed(
   'mean',
   (draw) => alongOne(draw),
   ([x], { dim }) => mean(x!, dim as number),
+)
+declareComposed(
+  'prod',
+  (draw) => alongOne(draw, -2, 2),
+  ([x], { dim }) => prod(x!, dim as number),
 )
 declareComposed(
   'max',

@@ -29,16 +29,22 @@ export function windowOf(
 /** A pair, or whatever untyped code gave for one, such as 'same'. */
 const print = (setting: unknown): string => (Array.isArray(setting) ? show(setting) : String(setting))
 
-/** How many places a window of `kernel` has on a plane: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
+/**
+ * How many places a window of `kernel` has on a plane: (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1,
+ * rounded down. With `ceilMode` it is rounded up, but the last window starts on the plane or in the padding before it.
+ */
 export function windowPlaces(
   op: string,
   plane: Shape,
   kernel: Pair,
   { stride, padding, dilation }: Window,
+  ceilMode = false,
 ): Pair {
   const places = [0, 1].map((d) => {
-    const reach = dilation[d]! * (kernel[d]! - 1) + 1
-    return Math.floor((plane[d]! + 2 * padding[d]! - reach) / stride[d]!) + 1
+    const room = plane[d]! + 2 * padding[d]! - dilation[d]! * (kernel[d]! - 1) - 1
+    if (!ceilMode) return Math.floor(room / stride[d]!) + 1
+    const last = Math.ceil(room / stride[d]!)
+    return last * stride[d]! >= plane[d]! + padding[d]! ? last : last + 1
   }) as [number, number]
   if (places.some((n) => n < 1))
     throw new ShapeError(

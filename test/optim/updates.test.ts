@@ -24,7 +24,7 @@ async function trained({ start, gradients }: Run, make: (p: Tensor) => Optimizer
 
 async function agree(got: ArrayLike<number>, wanted: readonly number[]) {
   const { precision } = await currentDevice()
-  expect(closeness(got, wanted, precision === 'float64' ? 1e-12 : 1e-4)).toBeLessThanOrEqual(1)
+  expect(closeness(got, wanted, { tolerance: precision === 'float64' ? 1e-12 : 1e-4 })).toBeLessThanOrEqual(1)
 }
 
 const sgdSettings = fc

@@ -3,12 +3,18 @@ import {
   avgPool2d,
   batchNorm,
   conv2d,
+  cos,
+  cosineSimilarity,
   crossEntropy,
   exp,
+  layerNorm,
   linear,
+  log,
   logSumExp,
   mul,
   pow,
+  sigmoid,
+  sin,
   sqrt,
   stack,
   sub,
@@ -80,6 +86,14 @@ export function buildMethod(c: Case, leaves: Leaves): Built | null {
 /** The functions whose Hessian-vector products are taken; the key is `params.function`. */
 const functions: Readonly<Record<string, (x: Readonly<Record<string, Tensor>>, params: Numbers) => Tensor>> =
   {
+    elementwise: ({ x }) =>
+      exp(x!.square().neg())
+        .mul(sin(x!))
+        .add(sigmoid(x!).mul(log(x!.square().add(1))))
+        .add(tanh(x!).div(cos(x!).add(2)))
+        .sum(),
+    cosine: ({ a, b }) => cosineSimilarity(a!, b!).sum(),
+    layer_norm: ({ x, weight, bias }) => layerNorm(x!, [x!.shape[1]!], { weight, bias }).pow(3).sum(),
     kldiv: (x, { temperature }) => kldiv(batchOf(x as unknown as Logits), { temperature: temperature! }),
     dist: (x, { beta, gamma, temperature }) =>
       dist(batchOf(x as unknown as Logits), { beta: beta!, gamma: gamma!, temperature: temperature! }),
@@ -96,8 +110,6 @@ const functions: Readonly<Record<string, (x: Readonly<Record<string, Tensor>>, p
         .square()
         .sum(),
   }
-
-export const functionNames: readonly string[] = Object.keys(functions)
 
 /** Derivatives of derivatives; the key is the case's `op`. */
 const secondOrder: Readonly<

@@ -13,6 +13,11 @@ interface Inputs {
   readonly src: Tensor
   readonly input: Tensor
   readonly weight: Tensor
+  readonly posWeight: Tensor | undefined
+  readonly var: Tensor
+  readonly anchor: Tensor
+  readonly positive: Tensor
+  readonly negative: Tensor
   readonly exponent: Tensor
   readonly bias: Tensor | undefined
   readonly runningMean: Tensor | undefined
@@ -26,8 +31,22 @@ interface Inputs {
 interface Arguments {
   readonly dim: number
   readonly keepdim: boolean
+  readonly unbiased: boolean
+  readonly p: number
+  readonly k: number
+  readonly descending: boolean
+  readonly largest: boolean
+  readonly equation: string
   readonly dims: readonly number[]
   readonly shape: readonly number[]
+  readonly output_size: number
+  readonly output_padding: number
+  readonly ceil_mode: boolean
+  readonly count_include_pad: boolean
+  readonly num_groups: number
+  readonly normalized_shape: readonly number[]
+  readonly size: readonly [number, number]
+  readonly align_corners: boolean
   readonly stride: number
   readonly padding: number
   readonly dilation: number
@@ -39,6 +58,18 @@ interface Arguments {
   readonly reduction: 'mean' | 'sum' | 'none'
   readonly log_target: boolean
   readonly label_smoothing: number
+  readonly ignore_index: number
+  readonly margin: number
+  readonly swap: boolean
+  readonly full: boolean
+  readonly beta: number
+  readonly delta: number
+  readonly threshold: number
+  readonly alpha: number
+  readonly negative_slope: number
+  readonly approximate: 'none' | 'tanh'
+  readonly min: number | null
+  readonly max: number | null
   readonly exponent: number
   readonly value: number
   readonly num_classes: number
@@ -47,6 +78,16 @@ interface Arguments {
   readonly dim0: number
   readonly dim1: number
   readonly pad: readonly number[]
+  readonly mode: kd.PadMode
+  readonly split_size_or_sections: number | readonly number[]
+  readonly chunks: number
+  readonly index: number
+  readonly repeats: readonly number[]
+  readonly shifts: number | readonly number[]
+  readonly offset: number
+  readonly diagonal: number
+  readonly upscale_factor: number
+  readonly padding_idx: number | null
   readonly transposeFirst?: readonly [number, number]
   readonly ranges: readonly (readonly [number, number, number])[]
 }
@@ -70,6 +111,10 @@ const alongDim =
   ({ x }, { dim, keepdim }) =>
     f(x, dim ?? undefined, keepdim)
 
+/** Parts under the names that the format gives them. */
+const numbered = (parts: readonly Tensor[]): Outputs =>
+  Object.fromEntries(parts.map((part, i) => [`y${i}`, part]))
+
 /** The library's call for each operation; the key is the case's `op`. */
 const calls: Readonly<Record<string, Call>> = {
   abs: unary(kd.abs),
@@ -83,6 +128,30 @@ const calls: Readonly<Record<string, Call>> = {
   sqrt: unary(kd.sqrt),
   square: unary(kd.square),
   tanh: unary(kd.tanh),
+  atan: unary(kd.atan),
+  ceil: unary(kd.ceil),
+  cos: unary(kd.cos),
+  erf: unary(kd.erf),
+  expm1: unary(kd.expm1),
+  floor: unary(kd.floor),
+  hardsigmoid: unary(kd.hardsigmoid),
+  hardswish: unary(kd.hardswish),
+  log1p: unary(kd.log1p),
+  log_sigmoid: unary(kd.logSigmoid),
+  mish: unary(kd.mish),
+  relu6: unary(kd.relu6),
+  round: unary(kd.round),
+  rsqrt: unary(kd.rsqrt),
+  selu: unary(kd.selu),
+  silu: unary(kd.silu),
+  sin: unary(kd.sin),
+  trunc: unary(kd.trunc),
+  clamp: ({ x }, { min, max }) => kd.clamp(x, min, max),
+  elu: ({ x }, { alpha }) => kd.elu(x, alpha),
+  gelu: ({ x }, { approximate }) => kd.gelu(x, { approximate }),
+  leaky_relu: ({ x }, { negative_slope }) => kd.leakyRelu(x, negative_slope),
+  masked_fill: ({ x, mask }, { value }) => kd.maskedFill(x, mask, value),
+  softplus: ({ x }, { beta, threshold }) => kd.softplus(x, beta, threshold),
 
   add: binary(kd.add),
   sub: binary(kd.sub),
@@ -121,6 +190,20 @@ const calls: Readonly<Record<string, Call>> = {
   softmax: ({ x }, { dim }) => kd.softmax(x, dim),
   log_softmax: ({ x }, { dim }) => kd.logSoftmax(x, dim),
 
+  prod: alongDims(kd.prod),
+  var: ({ x }, { dim, unbiased, keepdim }) => kd.var(x, dim ?? undefined, unbiased, keepdim),
+  std: ({ x }, { dim, unbiased, keepdim }) => kd.std(x, dim ?? undefined, unbiased, keepdim),
+  norm: ({ x }, { p, dim, keepdim }) => kd.norm(x, p, dim ?? undefined, keepdim),
+  cumsum: ({ x }, { dim }) => kd.cumsum(x, dim),
+  cumprod: ({ x }, { dim }) => kd.cumprod(x, dim),
+  sort: ({ x }, { dim, descending }) => ({ ...kd.sort(x, dim, descending) }),
+  topk: ({ x }, { k, dim, largest }) => ({ ...kd.topk(x, k, dim, largest) }),
+  einsum: (_, { equation }, all) => kd.einsum(equation, ...all),
+  cdist: ({ a, b }, { p }) => kd.cdist(a, b, p),
+  pairwise_distance: ({ a, b }, { p, eps }) => kd.pairwiseDistance(a, b, { p, eps }),
+  cosine_similarity: ({ a, b }, { dim, eps }) => kd.cosineSimilarity(a, b, { dim, eps }),
+  normalize: ({ x }, { p, dim, eps }) => kd.normalize(x, { p, dim, eps }),
+
   linear: ({ x, weight, bias }) => kd.linear(x, weight, bias),
   conv2d: ({ x, weight, bias }, { stride, padding, dilation, groups }) =>
     kd.conv2d(x, weight, { bias, stride, padding, dilation, groups }),
@@ -133,9 +216,30 @@ const calls: Readonly<Record<string, Call>> = {
       ...(runningVar && { runningVar: after.runningVar(runningVar) }),
     }
   },
-  max_pool2d: ({ x }, { kernel_size, stride, padding, dilation }) =>
-    kd.maxPool2d(x, kernel_size, { stride, padding, dilation: dilation ?? 1 }),
-  avg_pool2d: ({ x }, { kernel_size, stride, padding }) => kd.avgPool2d(x, kernel_size, { stride, padding }),
+  layer_norm: ({ x, weight, bias }, { normalized_shape, eps }) =>
+    kd.layerNorm(x, normalized_shape, { weight, bias, eps }),
+  group_norm: ({ x, weight, bias }, { num_groups, eps }) =>
+    kd.groupNorm(x, num_groups, { weight, bias, eps }),
+  instance_norm: ({ x, weight, bias }, { eps }) => kd.instanceNorm(x, { weight, bias, eps }),
+  conv1d: ({ x, weight, bias }, { stride, padding, dilation, groups }) =>
+    kd.conv1d(x, weight, { bias, stride, padding, dilation, groups }),
+  conv_transpose2d: ({ x, weight, bias }, { stride, padding, output_padding, groups, dilation }) =>
+    kd.convTranspose2d(x, weight, { bias, stride, padding, outputPadding: output_padding, groups, dilation }),
+  max_pool2d: ({ x }, { kernel_size, stride, padding, dilation, ceil_mode }) =>
+    kd.maxPool2d(x, kernel_size, { stride, padding, dilation: dilation ?? 1, ceilMode: ceil_mode ?? false }),
+  avg_pool2d: ({ x }, { kernel_size, stride, padding, ceil_mode, count_include_pad }) =>
+    kd.avgPool2d(x, kernel_size, {
+      stride,
+      padding,
+      ceilMode: ceil_mode,
+      countIncludePad: count_include_pad,
+    }),
+  adaptive_avg_pool2d: ({ x }, { output_size }) => kd.adaptiveAvgPool2d(x, output_size),
+  adaptive_max_pool2d: ({ x }, { output_size }) => kd.adaptiveMaxPool2d(x, output_size),
+  upsample_nearest: ({ x }, { size }) => kd.interpolate(x, { size }),
+  upsample_bilinear: ({ x }, { size, align_corners }) =>
+    kd.interpolate(x, { size, mode: 'bilinear', alignCorners: align_corners }),
+  dropout: ({ x }, { p, training }) => kd.dropout(x, p, { training }),
 
   reshape: ({ x }, { shape, transposeFirst }) =>
     kd.reshape(transposeFirst ? kd.transpose(x, ...transposeFirst) : x, shape),
@@ -147,7 +251,18 @@ const calls: Readonly<Record<string, Call>> = {
   squeeze: ({ x }, { dim }) => kd.squeeze(x, dim),
   unsqueeze: ({ x }, { dim }) => kd.unsqueeze(x, dim),
   flatten: ({ x }, { start_dim, end_dim }) => kd.flatten(x, start_dim, end_dim),
-  pad: ({ x }, { pad, value }) => kd.pad(x, pad, value),
+  pad: ({ x }, { pad, mode, value }) => kd.pad(x, pad, { mode, value }),
+  split: ({ x }, { split_size_or_sections, dim }) => numbered(kd.split(x, split_size_or_sections, dim)),
+  chunk: ({ x }, { chunks, dim }) => numbered(kd.chunk(x, chunks, dim)),
+  select: ({ x }, { dim, index }) => kd.select(x, dim, index),
+  repeat: ({ x }, { repeats }) => kd.repeat(x, repeats),
+  roll: ({ x }, { shifts, dims }) => kd.roll(x, shifts, dims),
+  diagonal: ({ x }, { offset }) => kd.diagonal(x, offset),
+  tril: ({ x }, { diagonal }) => kd.tril(x, diagonal),
+  triu: ({ x }, { diagonal }) => kd.triu(x, diagonal),
+  unfold: ({ x }, { kernel_size, dilation, padding, stride }) =>
+    kd.unfold(x, kernel_size, { dilation, padding, stride }),
+  pixel_shuffle: ({ x }, { upscale_factor }) => kd.pixelShuffle(x, upscale_factor),
   cat: (_, { dim }, all) => kd.cat(all, dim),
   stack: (_, { dim }, all) => kd.stack(all, dim),
 
@@ -155,12 +270,40 @@ const calls: Readonly<Record<string, Call>> = {
   scatter: ({ x, index, src }, { dim }) => kd.scatter(x, dim, index, src),
   scatter_add: ({ x, index, src }, { dim }) => kd.scatterAdd(x, dim, index, src),
   scatter_value: ({ x, index }, { dim, value }) => kd.scatter(x, dim, index, value),
+  index_select: ({ x, index }, { dim }) => kd.indexSelect(x, dim, index),
+  index_add: ({ x, index, src }, { dim }) => kd.indexAdd(x, dim, index, src),
+  masked_select: ({ x, mask }) => kd.maskedSelect(x, mask),
+  embedding: ({ index, weight }, { padding_idx }) =>
+    kd.embedding(index, weight, { paddingIdx: padding_idx ?? undefined }),
   one_hot: ({ index }, { num_classes }) => kd.oneHot(index, num_classes),
 
   kl_div: ({ input, target }, { reduction, log_target }) =>
     kd.klDiv(input, target, { reduction, logTarget: log_target }),
-  cross_entropy: ({ input, target }, { reduction, label_smoothing }) =>
-    kd.crossEntropy(input, target, { reduction, labelSmoothing: label_smoothing }),
+  cross_entropy: ({ input, target, weight }, { reduction, label_smoothing, ignore_index }) =>
+    kd.crossEntropy(input, target, {
+      reduction,
+      weight,
+      labelSmoothing: label_smoothing,
+      ignoreIndex: ignore_index,
+    }),
+  nll_loss: ({ input, target, weight }, { reduction, ignore_index }) =>
+    kd.nllLoss(input, target as AnyTensor as Tensor<'int'>, { reduction, weight, ignoreIndex: ignore_index }),
+  bce: ({ input, target }, { reduction }) => kd.binaryCrossEntropy(input, target, { reduction }),
+  bce_with_logits: ({ input, target, weight, posWeight }, { reduction }) =>
+    kd.binaryCrossEntropyWithLogits(input, target, { reduction, weight, posWeight }),
+  mse_loss: ({ input, target }, { reduction }) => kd.mseLoss(input, target, { reduction }),
+  l1_loss: ({ input, target }, { reduction }) => kd.l1Loss(input, target, { reduction }),
+  huber_loss: ({ input, target }, { reduction, delta }) => kd.huberLoss(input, target, { reduction, delta }),
+  smooth_l1_loss: ({ input, target }, { reduction, beta }) =>
+    kd.smoothL1Loss(input, target, { reduction, beta }),
+  gaussian_nll_loss: ({ input, target, var: variance }, { reduction, full, eps }) =>
+    kd.gaussianNllLoss(input, target, variance, { reduction, full, eps }),
+  margin_ranking_loss: ({ a, b, target }, { margin, reduction }) =>
+    kd.marginRankingLoss(a, b, target, { margin, reduction }),
+  cosine_embedding_loss: ({ a, b, target }, { margin, reduction }) =>
+    kd.cosineEmbeddingLoss(a, b, target, { margin, reduction }),
+  triplet_margin_loss: ({ anchor, positive, negative }, { margin, p, eps, swap, reduction }) =>
+    kd.tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction }),
 }
 
 export const opNames: readonly string[] = Object.keys(calls)

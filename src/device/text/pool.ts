@@ -1,6 +1,7 @@
-import { contiguous, padView } from '../../view.ts'
+import { sizeOf } from '../../shape.ts'
+import { contiguous, padView, type Range, type View } from '../../view.ts'
 import type { PoolKernel } from '../kernel.ts'
-import { type Grid, gridOf, load, quotient } from './grid.ts'
+import { checkExact, type Grid, gridOf, load, quotient } from './grid.ts'
 import { buffersOf, loop, type Writer } from './text.ts'
 
 type Coords = [n: string, c: string, y: string, x: string]
@@ -24,26 +25,32 @@ function overWindow(
   return loop('kh', kernelSize[0], loop('kw', kernelSize[1], body(place(y, 0, 'kh'), place(x, 1, 'kw'))))
 }
 
+/** The plane with zeros as far around it as windows reach; in ceil mode that is past the padding. */
+function reached(view: View, { kernelSize, stride, padding, dilation, out }: PoolKernel): View {
+  const around = [0, 1].map((d): Range => {
+    const end = (out[2 + d]! - 1) * stride[d]! + dilation[d]! * (kernelSize[d]! - 1) + 1
+    return [padding[d]!, Math.max(0, end - padding[d]! - view.shape[2 + d]!)]
+  })
+  return padView(view, [[0, 0], [0, 0], ...around])
+}
+
 function maxIndex(w: Writer, kernel: PoolKernel, grid: Grid): void {
   const { source, view } = buffersOf(kernel)[0]!
   const coords = grid.coords as Coords
-  const [pH, pW] = kernel.padding
-  const [h, wd] = [view.shape[2]!, view.shape[3]!]
-  const wide = padView(view, [
-    [0, 0],
-    [0, 0],
-    [pH, pH],
-    [pW, pW],
-  ])
-  const isNumber = (v: string) => `(${v} < 0.0 || ${v} >= 0.0)`
+  const wide = reached(view, kernel)
   const body = overWindow(kernel, coords, (row, col) => {
-    const inside = [
-      ...(pH > 0 ? [`${row} >= ${pH} && ${row} < ${h + pH}`] : []),
-      ...(pW > 0 ? [`${col} >= ${pW} && ${col} < ${wd + pW}`] : []),
-    ]
-    const better = `(k < 0.0 || ((v > m || !${isNumber('v')}) && ${isNumber('m')}))`
-    const index = `(${row} - ${pH}) * ${wd} + ${col} - ${pW}`
-    return `let v = ${load('x0', wide, [coords[0], coords[1], row, col])}; let t = ${[...inside, better].join(' && ')} ? 1.0 : 0.0; m = t > 0.5 ? v : m; k = t > 0.5 ? ${index} : k;`
+    const place = [row, col]
+    const inside = [0, 1].flatMap((d) => {
+      const [before, size] = [kernel.padding[d]!, view.shape[2 + d]!]
+      return [
+        ...(before > 0 ? [`${place[d]} >= ${before}`] : []),
+        ...(wide.shape[2 + d]! > before + size ? [`${place[d]} < ${before + size}`] : []),
+      ]
+    })
+    // NaN is larger than anything, and the last one counts, as in PyTorch.
+    const better = '(k < 0.0 || v > m || !(v < 0.0 || v >= 0.0))'
+    const index = `(${row} - ${kernel.padding[0]}) * ${view.shape[3]} + ${col} - ${kernel.padding[1]}`
+    return `let v = ${load('x0', wide, [coords[0], coords[1], row, col])}; let t = ${[...inside, better].join(' && ')} ? 1.0 : 0.0; m = t > 0.5 ? v : m; k = k + t * (${index} - k);`
   })
   w.step(grid.sides, [source], `let m = 0.0; let k = -1.0; ${body} return k;`)
 }
@@ -51,13 +58,7 @@ function maxIndex(w: Writer, kernel: PoolKernel, grid: Grid): void {
 function sum(w: Writer, kernel: PoolKernel, grid: Grid): void {
   const { source, view } = buffersOf(kernel)[0]!
   const coords = grid.coords as Coords
-  const [pH, pW] = kernel.padding
-  const wide = padView(view, [
-    [0, 0],
-    [0, 0],
-    [pH, pH],
-    [pW, pW],
-  ])
+  const wide = reached(view, kernel)
   const body = overWindow(
     kernel,
     coords,
@@ -69,14 +70,11 @@ function sum(w: Writer, kernel: PoolKernel, grid: Grid): void {
 function take(w: Writer, kernel: PoolKernel, grid: Grid): void {
   const [x, index] = buffersOf(kernel) as [ReturnType<typeof buffersOf>[0], ReturnType<typeof buffersOf>[0]]
   const [n, c] = grid.coords as Coords
+  checkExact('pool', sizeOf(x.view.shape), w.limits)
   const flat = w.compact(x.source, x.view)
   const plane = contiguous(x.view.shape)
   const base = load('x0', plane, [n, c, '0', '0']).slice('x0['.length, -1)
-  w.step(
-    grid.sides,
-    [flat, index.source],
-    `return x0[${base} + (${load('x1', index.view, grid.coords)} | 0)];`,
-  )
+  w.step(grid.sides, [flat, index.source], `return x0[${base} + ${load('x1', index.view, grid.coords)}];`)
 }
 
 /**

@@ -1,11 +1,13 @@
 import type { Kernel } from '../kernel.ts'
 import { writeConv2d } from './conv2d.ts'
+import { writeDeviation } from './deviation.ts'
 import type { Limits } from './grid.ts'
 import { writeGather, writeScatter } from './indexing.ts'
 import { writeConcat, writeMap } from './map.ts'
 import { writeMatmul } from './matmul.ts'
 import { writePool } from './pool.ts'
 import { writeReduce } from './reduce.ts'
+import { writeArgsort } from './sort.ts'
 import { type TextProgram, Writer } from './text.ts'
 
 /**
@@ -38,6 +40,12 @@ export function print(kernel: Kernel, limits: Limits): TextProgram {
       break
     case 'scatter':
       writeScatter(w, kernel)
+      break
+    case 'deviation':
+      writeDeviation(w, kernel)
+      break
+    case 'argsort':
+      writeArgsort(w, kernel)
       break
     default:
       kernel satisfies never

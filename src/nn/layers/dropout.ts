@@ -1,6 +1,7 @@
 import { ValueError } from '../../errors.ts'
+import { dropout } from '../../ops/dropout.ts'
 import type { Random } from '../../random.ts'
-import { Tensor } from '../../tensor.ts'
+import type { Tensor } from '../../tensor.ts'
 import { Module } from '../module.ts'
 
 /**
@@ -30,8 +31,6 @@ export class Dropout extends Module {
   /** Any shape to the same shape. */
   forward(x: Tensor): Tensor {
     if (!this.training || this.p === 0) return x
-    const keep = 1 - this.p
-    const kept = this.#random.fork(this.calls++).bernoulli(x.size, keep)
-    return x.mul(new Tensor(x.shape, 'float', { host: Float64Array.from(kept, (k) => k / keep) }))
+    return dropout(x, this.p, { random: this.#random.fork(this.calls++) })
   }
 }
