@@ -23,7 +23,7 @@ for (const c of cases)
   test(c.id, async ({ skip }) => {
     const reason = pendingReason(c)
     if (reason) skip(reason)
-    const limit = deviceLimit(c, (await currentDevice()).precision)
+    const limit = deviceLimit(c, await currentDevice())
     if (limit) skip(limit)
     const setting = pendingSetting(c)
     if (!setting) return expect(await failures(c)).toEqual([])
