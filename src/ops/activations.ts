@@ -1,5 +1,5 @@
 import { ValueError } from '../errors.ts'
-import { declareComposed } from '../graph/define.ts'
+import { checkDType, declareComposed } from '../graph/define.ts'
 import { withGradient } from '../graph/with-gradient.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, ge, gt, le, lt, sigmoid, unary, where } from './elementwise.ts'
@@ -47,7 +47,10 @@ const eluOp = piecewise(
 export const elu = (x: Tensor, alpha = 1): Tensor => eluOp(x, alpha)
 
 /** elu with the alpha and the scale that keep activations of mean 0 and variance 1, as `torch.nn.functional.selu`. */
-export const selu = (x: Tensor): Tensor => elu(x, 1.6732632423543772).mul(1.0507009873554805)
+export function selu(x: Tensor): Tensor {
+  checkDType('selu', x, 'float')
+  return elu(x, 1.6732632423543772).mul(1.0507009873554805)
+}
 
 const relu6Op = piecewise(
   'relu6',
@@ -102,13 +105,17 @@ function logOnePlusExp(x: Tensor): Tensor {
  * Elementwise.
  */
 export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
+  checkDType('softplus', x, 'float')
   const scaled = beta === 1 ? x : x.mul(beta)
   const smooth = logOnePlusExp(scaled)
   return where(gt(scaled, threshold), x, beta === 1 ? smooth : smooth.div(beta))
 }
 
 /** log(sigmoid(x)), as `torch.nn.functional.logsigmoid`: finite where the sigmoid rounds to 0. Elementwise. */
-export const logSigmoid = (x: Tensor): Tensor => logOnePlusExp(x.neg()).neg()
+export function logSigmoid(x: Tensor): Tensor {
+  checkDType('logSigmoid', x, 'float')
+  return logOnePlusExp(x.neg()).neg()
+}
 
 // tanh(log(1 + e)) is n / (n + 2), n = e (e + 2), in the form that stays right where n is 0 or infinite.
 const mishGate = '1.0 / (1.0 + 2.0 / (Math.exp(a) * (Math.exp(a) + 2.0)))'
