@@ -130,8 +130,9 @@ export function declareComposed(
   name: string,
   samples: Sampler,
   apply: (inputs: readonly Tensor[], params: Readonly<Record<string, unknown>>) => AnyTensor,
+  differentiable = true,
 ): void {
-  enrol({ name, differentiable: true, samples, apply: apply as Entry['apply'] })
+  enrol({ name, differentiable, samples, apply: apply as Entry['apply'] })
 }
 
 /** Throws unless the input is a tensor of this kind. */

@@ -1,5 +1,5 @@
 import { ValueError } from '../errors.ts'
-import { type Draw, defineOp, type Input, type Sampler } from '../graph/define.ts'
+import { type Draw, declareComposed, defineOp, type Input, type Sampler } from '../graph/define.ts'
 import { broadcastShapes, sameShape } from '../shape.ts'
 import { type AnyTensor, type DType, scalar, Tensor } from '../tensor.ts'
 import { expand } from './movement.ts'
@@ -216,3 +216,12 @@ export function pow(a: Tensor, b: Operand): Tensor {
   if (b === 1) return a
   return powOp(together('pow', [a, b]) as [Tensor, Tensor], {})
 }
+
+declareComposed(
+  'maskedFill',
+  (draw) => {
+    const shape = draw.shape(0, 3)
+    return { inputs: [{ shape }, { shape, dtype: 'bool' }] }
+  },
+  ([x, mask]) => maskedFill(x!, mask as AnyTensor as Tensor<'bool'>, 0.5),
+)

@@ -1,6 +1,13 @@
 import type { ConcatKernel, GatherKernel, ScatterKernel } from '../device/kernel.ts'
 import { ShapeError, show, showAll, ValueError } from '../errors.ts'
-import { checkDType, type Draw, defineOp, type Params, type Sample } from '../graph/define.ts'
+import {
+  checkDType,
+  type Draw,
+  declareComposed,
+  defineOp,
+  type Params,
+  type Sample,
+} from '../graph/define.ts'
 import { resolveDim, type Shape, sameShape } from '../shape.ts'
 import { type AnyTensor, type DType, scalar, type Tensor } from '../tensor.ts'
 import { where } from './elementwise.ts'
@@ -226,3 +233,18 @@ export function scatterMask(labels: Tensor<'int'>, classes: number): Tensor<'boo
 /** Labels [N] as rows [N, classes] of one 1 among zeros, ready to compute with. */
 export const oneHot = (labels: Tensor<'int'>, classes: number): Tensor =>
   scatterMask(labels, classes).toFloat()
+
+declareComposed(
+  'stack',
+  (draw) => {
+    const shape = draw.shape(0, 3)
+    return { inputs: [{ shape }, { shape }, { shape }], params: { dim: draw.int(0, shape.length) } }
+  },
+  (tensors, { dim }) => stack(tensors, dim as number),
+)
+declareComposed(
+  'oneHot',
+  (draw) => ({ inputs: [{ shape: draw.shape(0, 2), dtype: 'int', low: 0, high: 4 }] }),
+  ([labels]) => oneHot(labels as AnyTensor as Tensor<'int'>, 5),
+  false,
+)

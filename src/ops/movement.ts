@@ -1,5 +1,12 @@
 import { ShapeError, show, showAll, ValueError } from '../errors.ts'
-import { type Apply, type Draw, defineOp, type Params } from '../graph/define.ts'
+import {
+  type Apply,
+  type Draw,
+  declareComposed,
+  defineOp,
+  type Params,
+  type Sample,
+} from '../graph/define.ts'
 import { checkSizes, resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
 import type { AnyTensor, DType, Tensor } from '../tensor.ts'
 import { expandView, padView, permuteView, type Range, reshapeView, type Steps, sliceView } from '../view.ts'
@@ -271,3 +278,14 @@ const toFloatOp = defineOp<[AnyTensor]>('toFloat', {
 
 /** Labels or a mask as numbers. */
 export const toFloat = (x: AnyTensor): Tensor => (x.dtype === 'float' ? (x as Tensor) : toFloatOp([x], {}))
+
+const oneOf = (draw: Draw): Sample => {
+  const shape = draw.shape(1, 3)
+  return { inputs: [{ shape }], params: { dim: draw.int(0, shape.length - 1) } }
+}
+
+declareComposed('flip', oneOf, ([x], { dim }) => flip(x!, dim as number))
+declareComposed('unsqueeze', oneOf, ([x], { dim }) => unsqueeze(x!, dim as number))
+declareComposed('squeeze', oneOf, ([x], { dim }) => squeeze(x!, dim as number))
+declareComposed('flatten', oneOf, ([x], { dim }) => flatten(x!, dim as number))
+declareComposed('transpose', oneOf, ([x], { dim }) => transpose(x!, dim as number, 0))
