@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { KdgradError } from '../src/errors.ts'
 import {
   argmax,
   avgPool2d,
@@ -24,6 +23,7 @@ import {
   where,
   zeros,
 } from '../src/index.ts'
+import { thrownBy } from './support/thrown.ts'
 
 const labels = tensor(Int32Array.of(0, 1))
 const mask = tensor([true, false])
@@ -273,13 +273,3 @@ test('values that do not exist yet are refused where they are asked for', async 
     'device: there is no device webgpp. Choose auto, reference, gpujs-wasm, gpujs-cpu, webgpu, headlessgl.',
   )
 })
-
-function thrownBy(call: () => unknown): KdgradError {
-  try {
-    call()
-  } catch (error) {
-    if (error instanceof KdgradError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}

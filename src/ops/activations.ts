@@ -3,7 +3,7 @@ import { checkDType, declareComposed } from '../graph/define.ts'
 import { withGradient } from '../graph/with-gradient.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, ge, gt, le, lt, sigmoid, unary, where } from './elementwise.ts'
-import { piecewise } from './piecewise.ts'
+import { fused } from './fused.ts'
 import { erf, erfText, expm1, expm1Text, log1p } from './special.ts'
 
 const below = { low: -3, high: -0.3 }
@@ -14,7 +14,7 @@ const setting = { low: 0.2, high: 1.5 }
 const sigmoidText = (x: string): string =>
   `(${x} >= 0.0 ? 1.0 / (1.0 + Math.exp(-${x})) : Math.exp(${x}) / (1.0 + Math.exp(${x})))`
 
-const leakyReluOp = piecewise(
+const leakyReluOp = fused(
   'leakyRelu',
   ['x', 'negativeSlope'],
   'a > 0.0 ? a : a * b',
@@ -28,7 +28,7 @@ const leakyReluOp = piecewise(
 /** x above 0, negativeSlope * x below, as `torch.nn.functional.leaky_relu`; the slope at 0 is the negative one. */
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluOp(x, negativeSlope)
 
-const eluOp = piecewise(
+const eluOp = fused(
   'elu',
   ['x', 'alpha'],
   `a > 0.0 ? a : b * ${expm1Text('a')}`,
@@ -52,7 +52,7 @@ export function selu(x: Tensor): Tensor {
   return elu(x, 1.6732632423543772).mul(1.0507009873554805)
 }
 
-const relu6Op = piecewise(
+const relu6Op = fused(
   'relu6',
   ['x'],
   'a < 0.0 ? 0.0 : a > 6.0 ? 6.0 : a',
@@ -66,7 +66,7 @@ export const relu6 = (x: Tensor): Tensor => relu6Op(x)
 // PyTorch rounds the slope to float32 in float64 too; being off by 3e-8 is the price of giving its numbers.
 const SIXTH = Math.fround(1 / 6)
 
-const hardsigmoidOp = piecewise(
+const hardsigmoidOp = fused(
   'hardsigmoid',
   ['x'],
   'a < -3.0 ? 0.0 : a > 3.0 ? 1.0 : (a + 3.0) / 6.0',
@@ -77,7 +77,7 @@ const hardsigmoidOp = piecewise(
 /** relu6(x + 3) / 6, as `torch.nn.functional.hardsigmoid`; the gradient is 0 at -3 and at 3. */
 export const hardsigmoid = (x: Tensor): Tensor => hardsigmoidOp(x)
 
-const hardswishOp = piecewise(
+const hardswishOp = fused(
   'hardswish',
   ['x'],
   'a < -3.0 ? 0.0 : a > 3.0 ? a : a * (a + 3.0) / 6.0',

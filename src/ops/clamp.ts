@@ -1,12 +1,12 @@
 import { ValueError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
 import { ge, gt, le, lt, where } from './elementwise.ts'
-import { piecewise } from './piecewise.ts'
+import { fused } from './fused.ts'
 
 const isNumber = (x: string) => `(${x} < 0.0 || ${x} >= 0.0)`
 
 // A bound that is NaN makes the result NaN, as in PyTorch; an element that is NaN meets neither bound and stays.
-const clampOp = piecewise(
+const clampOp = fused(
   'clamp',
   ['x', 'min', 'max'],
   `${isNumber('b')} && ${isNumber('c')} ? (a < b ? (b > c ? c : b) : a > c ? c : a) : b + c`,

@@ -6,17 +6,21 @@ import { together } from './elementwise.ts'
 /** A tensor, or a number that kernels take as a scalar argument. */
 export type Term = Tensor | number
 
+/** Where the tests draw one term from. */
+export type Range = Pick<Input, 'low' | 'high'>
+
 /**
  * One kernel for a formula of up to seven terms `a`, `b`, `c`, ... that broadcast; a new number compiles nothing.
  * `vjp` gives one gradient per term, null for a formula that is never differentiated (an optimiser's update).
- * `domain` is where the tests draw all terms from.
+ * `domain` is where the tests draw all terms from; of a formula with kinks, ranges of all terms in which it has none,
+ * one such piece at a time.
  */
 export function fused<const N extends readonly string[]>(
   name: string,
   terms: N,
   expr: string,
   vjp: ((g: Tensor, ...terms: { [K in keyof N]: Tensor }) => { [K in keyof N]: Tensor }) | null,
-  domain: Pick<Input, 'low' | 'high'> = {},
+  domain: Range | readonly { readonly [K in keyof N]: Range }[] = {},
 ): (...terms: { [K in keyof N]: Term }) => Tensor {
   type Inputs = { [K in keyof N]: Tensor }
   const op = defineOp<readonly Tensor[]>(name, {
@@ -25,7 +29,8 @@ export function fused<const N extends readonly string[]>(
     vjp: vjp && ((g, inputs) => vjp(g, ...(inputs as unknown as Inputs)) as readonly Tensor[]),
     samples: (draw) => {
       const shape = draw.shape(0, 4)
-      return { inputs: terms.map(() => ({ shape, ...domain })) }
+      const ranges: readonly Range[] = Array.isArray(domain) ? draw.pick(domain) : terms.map(() => domain)
+      return { inputs: ranges.map((range) => ({ shape, ...range })) }
     },
   })
   return (...given) => op(together(name, given as readonly Term[]) as Tensor[], {})

@@ -5,8 +5,8 @@ import { type Shape, sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { clamp } from './clamp.ts'
 import { lt, where } from './elementwise.ts'
+import { fused } from './fused.ts'
 import { checkSameShape, drawnPair, type LossOptions, reduceBy } from './loss-options.ts'
-import { piecewise } from './piecewise.ts'
 
 /** input - target, which must have one shape. */
 function differenceOf(who: string, input: Tensor, target: Tensor): Tensor {
@@ -30,7 +30,7 @@ export const mseLoss = (input: Tensor, target: Tensor, { reduction = 'mean' }: L
 export const l1Loss = (input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor =>
   reduceBy(differenceOf('l1Loss', input, target).abs(), reduction)
 
-const huber = piecewise(
+const huber = fused(
   'huber',
   ['difference', 'delta'],
   'Math.abs(a) < b ? 0.5 * a * a : b * (Math.abs(a) - 0.5 * b)',

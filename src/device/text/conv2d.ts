@@ -1,13 +1,8 @@
 import type { Shape } from '../../shape.ts'
-import { contiguous, padView, reshapeView, type View } from '../../view.ts'
+import { contiguous, padView, reshapeView } from '../../view.ts'
 import type { Conv2dKernel, Pair } from '../kernel.ts'
 import { gridOf, load, quotient, remainder } from './grid.ts'
-import { added, buffersOf, type Source, sumLoops, sumUnrolled, type Writer } from './text.ts'
-
-interface Operand {
-  readonly source: Source
-  readonly view: View
-}
+import { added, buffersOf, type Operand, sumLoops, sumUnrolled, type Writer } from './text.ts'
 
 /** Each pass pads its plane first, so that the loops themselves need no bounds tests. */
 export function writeConv2d(w: Writer, kernel: Conv2dKernel): void {

@@ -1,10 +1,10 @@
 import type { MatmulKernel } from '../kernel.ts'
 import { gridOf, load } from './grid.ts'
-import { buffersOf, sumUnrolled, type Writer } from './text.ts'
+import { buffersOf, type Operand, sumUnrolled, type Writer } from './text.ts'
 
 /** One output element per thread: neighbours in x read neighbours of b and share one element of a. */
 export function writeMatmul(w: Writer, kernel: MatmulKernel): void {
-  const [a, b] = buffersOf(kernel) as [ReturnType<typeof buffersOf>[0], ReturnType<typeof buffersOf>[0]]
+  const [a, b] = buffersOf(kernel) as [Operand, Operand]
   const { sides, coords } = gridOf(kernel.out, w.limits)
   const batch = coords.slice(0, -2)
   const [row, col] = coords.slice(-2) as [string, string]

@@ -2,7 +2,7 @@ import { sizeOf } from '../../shape.ts'
 import { contiguous, padView, type Range, type View } from '../../view.ts'
 import type { PoolKernel } from '../kernel.ts'
 import { checkExact, type Grid, gridOf, load, quotient } from './grid.ts'
-import { buffersOf, loop, type Writer } from './text.ts'
+import { buffersOf, loop, type Operand, type Writer } from './text.ts'
 
 type Coords = [n: string, c: string, y: string, x: string]
 
@@ -68,7 +68,7 @@ function sum(w: Writer, kernel: PoolKernel, grid: Grid): void {
 }
 
 function take(w: Writer, kernel: PoolKernel, grid: Grid): void {
-  const [x, index] = buffersOf(kernel) as [ReturnType<typeof buffersOf>[0], ReturnType<typeof buffersOf>[0]]
+  const [x, index] = buffersOf(kernel) as [Operand, Operand]
   const [n, c] = grid.coords as Coords
   checkExact('pool', sizeOf(x.view.shape), w.limits)
   const flat = w.compact(x.source, x.view)

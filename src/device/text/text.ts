@@ -48,8 +48,14 @@ export class Writer {
   }
 }
 
+/** A buffer and how a kernel reads it. */
+export interface Operand {
+  readonly source: Source
+  readonly view: View
+}
+
 /** The kernel's buffers in order, each with its view. */
-export function buffersOf(kernel: Kernel): { source: Source; view: View }[] {
+export function buffersOf(kernel: Kernel): Operand[] {
   let input = 0
   return kernel.inputs.flatMap((view) => (view ? [{ source: { input: input++ }, view }] : []))
 }
