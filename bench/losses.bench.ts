@@ -10,8 +10,10 @@ const work = (name: string, loss: AnyLoss, n: number, c: number): Work => ({
     const logits = logitsInput(1, [n, c])
     const teacher = { logits: logitsInput(2, [n, c]) }
     const labels = labelsInput(3, n, c)
+    const batch = { student: { logits }, teacher, labels }
+    const prepared = loss.prepare(batch, { temperature: 4 })
     return computing(() => {
-      const value = loss({ student: { logits }, teacher, labels }, { temperature: 4 })
+      const value = prepared(batch)
       return [value, ...grad(value, [logits])]
     })
   },

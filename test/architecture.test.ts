@@ -12,7 +12,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   tensor: ['errors', 'shape'],
   graph: ['errors', 'shape', 'view', 'tensor', 'device'],
   ops: ['errors', 'shape', 'view', 'tensor', 'graph'],
-  losses: ['errors', 'shape', 'tensor', 'ops'],
+  // Adapters are networks: losses build them from layers, and never see a model.
+  losses: ['errors', 'shape', 'tensor', 'graph', 'ops', 'random', 'nn'],
   nn: ['errors', 'shape', 'tensor', 'graph', 'ops', 'random'],
   optim: ['errors', 'shape', 'tensor', 'graph', 'ops', 'nn'],
   check: ['errors', 'shape', 'tensor', 'graph', 'ops', 'random', 'device', 'losses'],
@@ -58,6 +59,14 @@ describe('who may import whom', () => {
   test('only the gpu.js runtime imports gpu.js', () => {
     const users = files.filter((path) => imports(path).includes('gpu.js'))
     expect(users).toEqual(['device/gpujs/runtime.ts'])
+  })
+
+  test('losses take layers from nn, and no models', () => {
+    const targets = files
+      .filter((path) => room(path) === 'losses')
+      .flatMap(imports)
+      .filter((target) => target.includes('/nn/'))
+    expect(targets.filter((target) => !/\/nn\/(layers\/[^/]+|module|init)\.ts$/.test(target))).toEqual([])
   })
 
   test('nothing imports the command line', () => {

@@ -3,44 +3,15 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test, vi } from 'vitest'
-import { run } from '../src/cli/run.ts'
+import { afterAll, describe, expect, test } from 'vitest'
 import { version } from '../src/cli/version.ts'
 import { decodeSafetensors } from '../src/data/index.ts'
+import { type Ended, kdgrad } from './support/run-cli.ts'
+import { losses } from '../src/losses/index.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-cli-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs `kdgrad` in this process. */
-async function kdgrad(args: readonly string[]): Promise<Ended> {
-  let [out, err] = ['', '']
-  const spies = [
-    vi.spyOn(console, 'log').mockImplementation((text) => {
-      out += `${text}\n`
-    }),
-    vi.spyOn(console, 'error').mockImplementation((text) => {
-      err += `${text}\n`
-    }),
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-      err += text
-      return true
-    }),
-  ]
-  try {
-    const code = await run(args)
-    return { code, out, err }
-  } finally {
-    for (const spy of spies) spy.mockRestore()
-    process.exitCode = undefined
-  }
-}
 
 /** Runs `kdgrad` as a process of its own; `watch` sees the output as it comes and may interrupt it. */
 function spawned(
@@ -81,11 +52,39 @@ describe('bad input is one sentence and exit code 2', () => {
     [['distill', '--dkd.bta', '3'], "unknown option '--dkd.bta'. Did you mean --dkd.beta?"],
     [
       ['distill', '--losses', 'dkk'],
-      'losses: there is no dkk. Did you mean dkd? Choose from ce, dist, dkd, kldiv.',
+      `losses: there is no dkk. Did you mean dkd? Choose from ${[...losses.keys()].join(', ')}.`,
     ],
     [
       ['distill', '--losses', 'kldiv,kldiv'],
       'losses: kldiv is named twice, got kldiv,kldiv. Name each loss once.',
+    ],
+    [
+      ['distill', '--losses', 'ce + 0.9*kldvi'],
+      `losses: there is no kldvi. Did you mean kldiv? Choose from ${[...losses.keys()].join(', ')}.`,
+    ],
+    [
+      ['distill', '--losses', 'ce + x*kldiv'],
+      'losses: a sum is made of ids and weights, got x*kldiv in ce + x*kldiv. Write it as in ce + 0.9*kldiv.',
+    ],
+    [
+      ['distill', '--losses', 'ce + '],
+      'losses: a sum is made of ids and weights, got nothing in ce +. Write it as in ce + 0.9*kldiv.',
+    ],
+    [
+      ['distill', '--losses', 'kldiv + 2*kldiv'],
+      'losses: kldiv is twice in one sum, got kldiv + 2*kldiv. Add up its weights.',
+    ],
+    [
+      ['distill', '--losses', 'at', '--at.form', 'papr'],
+      "option '--at.form <value>' argument 'papr' is invalid. Allowed choices are code, paper.",
+    ],
+    [
+      ['distill', '--losses', 'kldiv', '--kldiv.temperature', '0'],
+      "option '--kldiv.temperature <n>' argument '0' is invalid. It must be positive.",
+    ],
+    [
+      ['distill', '--losses', 'ickd', '--ickd.adapter', 'maybe'],
+      "option '--ickd.adapter <value>' argument 'maybe' is invalid. It must be true or false.",
     ],
     [['distill', '--losses', './nope.ts'], 'losses: there is no file ./nope.ts. Check the path.'],
     [
@@ -149,7 +148,15 @@ describe('distill', () => {
       device: 'gpujs-wasm',
       seeds: [7, 8],
       studentImages: 20,
-      methods: [{ id: 'kldiv', weight: 0.9, ceWeight: 0.1, parameters: { temperature: 4 } }],
+      methods: [
+        {
+          id: 'kldiv',
+          terms: [
+            { loss: 'ce', weight: 0.1, parameters: {} },
+            { loss: 'kldiv', weight: 0.9, parameters: { temperature: 4 } },
+          ],
+        },
+      ],
     })
     const summary = JSON.parse(readFileSync(join(folder('a'), 'summary.json'), 'utf8'))
     expect(summary.map((r: { row: string }) => r.row)).toEqual([
@@ -212,7 +219,7 @@ describe('distill', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/│ logitMse +│/)
     const { methods } = JSON.parse(readFileSync(join(folder('own'), 'config.json'), 'utf8'))
-    expect(methods[1]).toEqual({ id: 'logitMse', weight: 1, ceWeight: 1, parameters: { scale: 0.5 } })
+    expect(methods[1].terms[1]).toEqual({ loss: 'logitMse', weight: 1, parameters: { scale: 0.5 } })
   })
 
   test('a loss that becomes infinite stops the run with a sentence', async () => {

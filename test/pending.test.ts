@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { methodNames, secondOrderNames } from './support/fixture-methods.ts'
+import { methodNames } from './support/fixture-methods.ts'
 import { opNames } from './support/fixture-ops.ts'
 import { optimRunners } from './support/fixture-optim.ts'
 import { pendingMethods, pendingOps } from './support/fixture-pending.ts'
+import { secondOrderNames } from './support/fixture-second-order.ts'
 
 // What the fixtures wait for must not be here already: test/support/fixture-pending.ts only shrinks.
 

@@ -48,7 +48,7 @@ export function logitBatch(options: LogitBatchOptions = {}): fc.Arbitrary<LogitB
 }
 
 /** `count` numbers: multiples of 2^-8, which float32 holds exactly and which print short. */
-function numbers(count: number, largest: number): fc.Arbitrary<number[]> {
+export function numbers(count: number, largest: number): fc.Arbitrary<number[]> {
   const steps = Math.floor(largest * 256)
   const logit = fc.integer({ min: -steps, max: steps }).map((k) => k / 256)
   return fc.array(logit, { minLength: count, maxLength: count })
@@ -58,7 +58,7 @@ function numbers(count: number, largest: number): fc.Arbitrary<number[]> {
 const SPAN = 0.5
 
 /** n rows of c numbers, flat, none of them constant along either dim. */
-function variedRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
+export function variedRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
   const spans = (line: readonly number[]) => line.length < 2 || Math.max(...line) - Math.min(...line) >= SPAN
   return numbers(n * c, largest).filter(
     (flat) =>
@@ -68,7 +68,7 @@ function variedRows(n: number, c: number, largest: number): fc.Arbitrary<number[
 }
 
 /** n rows of c numbers, flat: independent ones, or one row repeated, or constant rows. */
-function anyRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
+export function anyRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
   return fc.oneof(
     { arbitrary: numbers(n * c, largest), weight: 4 },
     { arbitrary: numbers(c, largest).map((row) => Array.from({ length: n }, () => row).flat()), weight: 1 },

@@ -3,6 +3,7 @@ import { ShapeError, ValueError } from '../errors.ts'
 import { vjp } from '../graph/grad.ts'
 import { realizeOn } from '../graph/realize.ts'
 import { readOn } from '../graph/values.ts'
+import { topological } from '../graph/walk.ts'
 import { Random } from '../random.ts'
 import { type AnyTensor, Tensor, tensor } from '../tensor.ts'
 
@@ -17,6 +18,11 @@ export interface GradcheckOptions {
   readonly order?: 1 | 2
   /** Chooses the directions and the output weights. Default 0. */
   readonly seed?: number
+  /**
+   * Whether what goes through `detach` moves with the inputs, so that a term of the gradient which is missing by mistake
+   * is found, or is held at its value, for functions that stop a gradient on purpose. Default 'moves'.
+   */
+  readonly detached?: 'moves' | 'held'
 }
 
 /** One derivative along one direction, found twice. */
@@ -54,7 +60,14 @@ export interface GradcheckReport {
 export async function gradcheck<const I extends readonly AnyTensor[]>(
   fn: (...inputs: I) => Tensor | readonly Tensor[],
   inputs: I,
-  { eps = 1e-5, tolerance = 1e-6, directions = 1, order = 1, seed = 0 }: GradcheckOptions = {},
+  {
+    eps = 1e-5,
+    tolerance = 1e-6,
+    directions = 1,
+    order = 1,
+    seed = 0,
+    detached = 'moves',
+  }: GradcheckOptions = {},
 ): Promise<GradcheckReport> {
   const random = new Random(seed).fork('gradcheck')
   const points = await Promise.all(inputs.map(toFloat64))
@@ -74,7 +87,11 @@ export async function gradcheck<const I extends readonly AnyTensor[]>(
       for (let d = 0; d < directions; d++) {
         const direction = Array.from(random.normals(points[input]!.size))
         checks.push(
-          await checkAlong(outputs, points as unknown as I, input, direction, stage, { eps, tolerance }),
+          await checkAlong(outputs, points as unknown as I, input, direction, stage, {
+            eps,
+            tolerance,
+            detached,
+          }),
         )
       }
   const worst = checks.reduce((a, b) => (b.excess > a.excess ? b : a))
@@ -133,19 +150,20 @@ async function checkAlong<I extends readonly AnyTensor[]>(
   input: number,
   direction: readonly number[],
   order: 1 | 2,
-  { eps, tolerance }: { eps: number; tolerance: number },
+  { eps, tolerance, detached }: Required<Pick<GradcheckOptions, 'eps' | 'tolerance' | 'detached'>>,
 ): Promise<DirectionalCheck> {
   const x = points[input] as Tensor
   const terms = (inputs: I) => {
     const { outputs, weights } = weightedOutputs(inputs)
     return outputs.map((y, k) => y.mul(weights[k]!))
   }
+  const hold = detached === 'held' ? await holder(total(terms(points))) : (t: Tensor) => t
   const shifted = (by: number) => {
     const moved = tensor(
       Float64Array.from(x.host!, (v, i) => v + by * direction[i]!),
       x.shape,
     )
-    return total(terms(points.map((p, i) => (i === input ? moved : p)) as unknown as I))
+    return hold(total(terms(points.map((p, i) => (i === input ? moved : p)) as unknown as I)))
   }
   // The weights go in as cotangents: nothing but the function's own gradients is relied on.
   const { outputs, weights } = weightedOutputs(points)
@@ -170,6 +188,19 @@ async function checkAlong<I extends readonly AnyTensor[]>(
     )
   const allowed = tolerance * Math.max(Math.abs(analytic), Math.abs(numeric)) + 1e-9 * Math.max(1, magnitude)
   return { order, input, direction, analytic, numeric, excess: Math.abs(analytic - numeric) / allowed }
+}
+
+/** Gives the detached nodes of a graph the values that those of `base`, a graph of the same structure, have. */
+async function holder(base: Tensor): Promise<(moved: Tensor) => Tensor> {
+  const stopsOf = (root: Tensor) => topological([root]).filter((node) => node.op?.name === 'detach')
+  const stops = stopsOf(base)
+  await realizeOn(await openDevice('reference'), stops)
+  return (moved) => {
+    stopsOf(moved).forEach((node, i) => {
+      node.storage = stops[i]!.storage!.hold(node)
+    })
+    return moved
+  }
 }
 
 async function values(scalars: readonly Tensor[]): Promise<number[]> {

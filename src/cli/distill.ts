@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander'
-import type { AnyLoss } from '../losses/index.ts'
 import { models } from '../nn/models/index.ts'
 import { loadLosses } from './load-losses.ts'
-import { anyNumber, count, positive, whole } from './numbers.ts'
+import { addLossOptions, type LossFlags } from './loss-flags.ts'
+import { anyNumber, count, nonNegative, positive, whole } from './numbers.ts'
 import { runDistill } from './run-distill.ts'
 
 /** What `kdgrad distill` was asked for. Undefined values depend on the data set. */
-export interface DistillFlags {
+export interface DistillFlags extends LossFlags {
   readonly dataset: string
   readonly dataDir?: string
   readonly trainImages: number
@@ -22,16 +22,11 @@ export interface DistillFlags {
   readonly teacherEpochs?: number
   readonly teacherBatch: number
   readonly teacherLr: number
-  readonly temperature?: number
-  readonly weight?: number
-  readonly ceWeight?: number
   readonly evaluateEvery?: number
   readonly seed: number
   readonly seeds: number
   readonly device: string
   readonly out?: string
-  /** `dkd.beta` and the like. */
-  readonly [lossParameter: `${string}.${string}`]: number
 }
 
 const DEFAULT_LOSSES = 'kldiv,dkd,dist'
@@ -43,7 +38,11 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .description('train a teacher, the student alone, and the student distilled by several losses')
     .option('--dataset <name>', 'glyphs (built in) or mnist', 'glyphs')
     .option('--data-dir <folder>', 'where the files of --dataset mnist are')
-    .option('--losses <list>', 'comma-separated ids, or paths of files with your own', DEFAULT_LOSSES)
+    .option(
+      '--losses <list>',
+      "comma-separated ids of 'kdgrad losses', sums such as ce + 0.9*kldiv + 0.8*crd, files with your own, or all",
+      DEFAULT_LOSSES,
+    )
     .option('--train-images <n>', 'images of the built-in set that the teacher sees', count, 3000)
     .option('--test-images <n>', 'images of the built-in set that all are judged on', count, 2000)
     .option('--labels <n>', 'labelled images the student gets (glyphs: 300; mnist: all)', count)
@@ -61,24 +60,16 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--temperature <T>', 'temperature of every loss that has one', positive)
     .option('--weight <w>', 'weight of every distillation loss', anyNumber)
     .option('--ce-weight <w>', 'weight of the cross-entropy beside every distillation loss', anyNumber)
+    .option('--warmup <epochs>', 'epochs over which the weight of every distillation loss grows', nonNegative)
+    .option('--init-epochs <n>', 'epochs of every preliminary stage, 0 for none', whole)
     .option('--evaluate-every <n>', 'epochs between evaluations of the students', count)
     .option('--seed <n>', 'first seed', whole, 0)
     .option('--seeds <n>', 'how many seeds to run', count, 1)
     .option('--device <name>', "a device of 'kdgrad devices', or auto", 'auto')
     .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
-  for (const loss of chosen) addLossOptions(command, loss)
+  const losses = new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss)))
+  for (const loss of losses) addLossOptions(command, loss)
   return command.action((flags: DistillFlags) => runDistill(flags, chosen))
-}
-
-function addLossOptions(command: Command, loss: AnyLoss): void {
-  for (const [name, value] of Object.entries(loss.defaults))
-    command.option(`--${loss.id}.${name} <n>`, `${name} of ${loss.id} (${value})`, anyNumber)
-  command.option(`--${loss.id}.weight <w>`, `weight of ${loss.id} (${loss.mix.weight})`, anyNumber)
-  command.option(
-    `--${loss.id}.ceWeight <w>`,
-    `weight of the cross-entropy beside ${loss.id} (${loss.mix.ce})`,
-    anyNumber,
-  )
 }
 
 /** The value of --losses, needed before the flags that depend on it can be declared. */

@@ -7,31 +7,65 @@ import { unknownName } from './suggest.ts'
 
 const isFile = (name: string) => /\.[cm]?[jt]s$/.test(name)
 
+/** A training loss as the command line names it. */
+export interface Choice {
+  /** What its row is called: a loss's id, or the whole sum. */
+  readonly id: string
+  /** Its summands. A weight that is not written is the published one, and brings its share of cross-entropy with it. */
+  readonly terms: readonly { readonly loss: AnyLoss; readonly weight: number | undefined }[]
+}
+
 /**
- * The losses that a comma-separated list names: published ones by id, a user's own by the path of a file that exports
- * them (TypeScript or JavaScript).
+ * The training losses that a comma-separated list names: published ones by id, a user's own by the path of a file that
+ * exports them (TypeScript or JavaScript), sums such as `ce + 0.9*kldiv + 0.8*crd`, or `all` that are published.
  *
- * @throws UsageError where a name is unknown, a file is missing or exports no loss, or two losses share an id.
+ * @throws UsageError where a name is unknown, a file is missing or exports no loss, a weight is no number, or an entry
+ * comes twice.
  */
-export async function loadLosses(list: string): Promise<AnyLoss[]> {
-  const names = list
+export async function loadLosses(list: string): Promise<Choice[]> {
+  const entries = list
     .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-  if (names.length === 0)
-    throw new UsageError(`losses: none is named. Choose from ${[...losses.keys()].join(', ')}.`)
-  const found: AnyLoss[] = []
-  for (const name of names) {
-    if (isFile(name)) found.push(...(await lossesIn(name)))
-    else {
-      const loss = losses.get(name)
-      if (!loss) throw unknownName('losses', name, [...losses.keys()])
-      found.push(loss)
-    }
-  }
-  const twice = found.find((loss, i) => found.findIndex((other) => other.id === loss.id) !== i)
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+  if (entries.length === 0)
+    throw new UsageError(`losses: none is named. Choose from all, ${[...losses.keys()].join(', ')}.`)
+  const found: Choice[] = []
+  for (const entry of entries) found.push(...(await choicesOf(entry)))
+  const twice = found.find(({ id }, i) => found.findIndex((other) => other.id === id) !== i)
   if (twice) throw new UsageError(`losses: ${twice.id} is named twice, got ${list}. Name each loss once.`)
   return found
+}
+
+const alone = (loss: AnyLoss): Choice => ({ id: loss.id, terms: [{ loss, weight: undefined }] })
+
+async function choicesOf(entry: string): Promise<Choice[]> {
+  if (entry === 'all') return [...losses.values()].filter(({ id }) => id !== 'ce').map(alone)
+  if (isFile(entry) && !isSum(entry)) return (await lossesIn(entry)).map(alone)
+  if (!isSum(entry)) return [alone(published(entry))]
+  const terms: { loss: AnyLoss; weight: number }[] = []
+  for (const summand of entry.split('+').map((part) => part.trim())) {
+    const [, factor, name] = /^(?:([^*]*)\*)?([^*]*)$/.exec(summand) ?? []
+    const weight = factor === undefined ? 1 : Number(factor.trim() || Number.NaN)
+    if (!name?.trim() || !Number.isFinite(weight))
+      throw new UsageError(
+        `losses: a sum is made of ids and weights, got ${summand || 'nothing'} in ${entry}. Write it as in ce + 0.9*kldiv.`,
+      )
+    for (const loss of isFile(name) ? await lossesIn(name.trim()) : [published(name.trim())])
+      terms.push({ loss, weight })
+  }
+  const twice = terms.find(({ loss }, i) => terms.findIndex((other) => other.loss.id === loss.id) !== i)
+  if (twice)
+    throw new UsageError(`losses: ${twice.loss.id} is twice in one sum, got ${entry}. Add up its weights.`)
+  const shown = terms.map(({ loss: { id }, weight }) => (weight === 1 ? id : `${weight}*${id}`))
+  return [{ id: shown.join(' + '), terms }]
+}
+
+const isSum = (entry: string) => /[*+]/.test(entry) && !existsSync(entry)
+
+function published(id: string): AnyLoss {
+  const loss = losses.get(id)
+  if (!loss) throw unknownName('losses', id, [...losses.keys()])
+  return loss
 }
 
 async function lossesIn(path: string): Promise<AnyLoss[]> {

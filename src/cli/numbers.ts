@@ -11,3 +11,4 @@ export const count = parser('a whole number of at least 1', (n) => Number.isInte
 export const whole = parser('a whole number of at least 0', (n) => Number.isInteger(n) && n >= 0)
 export const positive = parser('a number above 0', (n) => n > 0)
 export const anyNumber = parser('a number', () => true)
+export const nonNegative = parser('a number of at least 0', (n) => n >= 0)

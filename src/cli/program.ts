@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { devicesCommand } from './devices.ts'
 import { distillCommand } from './distill.ts'
+import { lossesCommand } from './losses.ts'
 import { version } from './version.ts'
 
 /** The whole command line. The losses that `argv` names decide which flags `distill` has. */
@@ -9,6 +10,7 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     .description('Knowledge distillation research in TypeScript')
     .version(version)
     .addCommand(await distillCommand(argv))
+    .addCommand(lossesCommand())
     .addCommand(devicesCommand())
   for (const command of [program, ...program.commands])
     command

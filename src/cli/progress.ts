@@ -10,7 +10,8 @@ export interface ProgressView {
   stop(): void
 }
 
-const label = ({ row, seed }: RunName) => `${row} (seed ${seed})`
+const label = ({ row, seed, stage }: RunName) =>
+  `${row} (seed ${seed}${stage === undefined ? '' : `, before: ${stage}`})`
 const percent = (share: number | undefined) =>
   share === undefined ? '  -  ' : `${(100 * share).toFixed(2)} %`
 

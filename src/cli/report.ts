@@ -25,8 +25,18 @@ export function tableOf(
     seeds.length > 1
       ? ` Accuracy ± standard deviation over ${seeds.length} seeds, gain ± standard error of the paired difference.`
       : ''
-  return `${tableText(head, body)}\n${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${many}`
+  return `${tableText(head, body)}\n${exitsOf(rows)}${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${many}`
 }
+
+/** A line for every method whose network answers in several ways. */
+const exitsOf = (rows: readonly SummaryRow[]): string =>
+  rows
+    .filter(({ exits }) => exits)
+    .map(({ row, exits }) => {
+      const each = Object.entries(exits!).map(([name, accuracy]) => `${name} ${spread(accuracy, 'sd')}`)
+      return `${row} by exit, accuracy in %: ${each.join(', ')}\n`
+    })
+    .join('')
 
 function spread(value: Mean | undefined, kind: 'sd' | 'se'): string {
   if (!value) return '-'

@@ -4,15 +4,18 @@ import { glyphs, loadMnist } from '../data/index.ts'
 import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
 import { UsageError } from '../errors.ts'
-import type { AnyLoss } from '../losses/index.ts'
 import { type Model, models } from '../nn/models/index.ts'
-import { distill, type Experiment, type Method, type RunResult } from '../train/distill.ts'
+import { distill, type Experiment, type RunResult } from '../train/distill.ts'
+import type { Method } from '../train/method.ts'
 import { type Recipe, recipeOf } from '../train/recipes.ts'
 import { RunFolder } from '../train/run-folder.ts'
 import { summarise } from '../train/summary.ts'
 import type { DistillFlags } from './distill.ts'
+import type { Choice } from './load-losses.ts'
+import { methodOf } from './loss-flags.ts'
 import { plainProgress, terminalProgress } from './progress.ts'
 import { curvesOf, tableOf } from './report.ts'
+import { shapeReport } from './shape-report.ts'
 import { oneOf } from './suggest.ts'
 import { version } from './version.ts'
 
@@ -20,13 +23,14 @@ import { version } from './version.ts'
 const INTERRUPTED = 130
 
 /** Runs the experiment that the flags describe: progress, table and a run folder. */
-export async function runDistill(flags: DistillFlags, losses: readonly AnyLoss[]): Promise<void> {
+export async function runDistill(flags: DistillFlags, choices: readonly Choice[]): Promise<void> {
   const dataset = oneOf('dataset', flags.dataset, ['glyphs', 'mnist'])
   oneOf('device', flags.device, ['auto', ...deviceNames])
   const on = await device(flags.device)
-  const recipe = recipeOf(dataset, flags.labels)
   const { train, test } = loadData(dataset, flags)
-  const methods = losses.map((loss) => methodOf(loss, flags, recipe))
+  const recipe = recipeOf(dataset, train.size, flags.labels)
+  const epochs = flags.epochs ?? recipe.student.epochs
+  const methods = choices.map((choice) => methodOf(choice, flags, recipe, epochs))
   const experiment = experimentOf(flags, recipe, train, test, methods)
   const config = configOf(flags, recipe, experiment, methods, on.name)
   const folder = flags.out
@@ -45,9 +49,12 @@ export async function runDistill(flags: DistillFlags, losses: readonly AnyLoss[]
       {
         onRun: (run, steps) => view.start(run, steps),
         onStep: (_, progress) => view.step(progress),
-        onEpoch: ({ row, seed }, metrics) => {
-          folder.addMetrics({ row, seed, ...metrics })
-          view.epoch(metrics, (row === 'teacher' ? experiment.teacher : experiment.student).epochs)
+        onTrainee: (run, trainee) => {
+          for (const line of run.seed === flags.seed ? shapeReport(run.row, trainee) : []) console.log(line)
+        },
+        onEpoch: (run, metrics, epochs) => {
+          folder.addMetrics({ ...run, ...metrics })
+          view.epoch(metrics, epochs)
         },
         onResult: async (result) => {
           view.stop()
@@ -79,24 +86,6 @@ function loadData(dataset: 'glyphs' | 'mnist', flags: DistillFlags): { train: Da
   if (flags.dataDir === undefined)
     throw new UsageError('data-dir: mnist needs a folder with its files, got none. Add --data-dir <folder>.')
   return loadMnist(flags.dataDir)
-}
-
-/** A loss with its weights and parameters: its own defaults, the recipe's, then the flags. */
-type Chosen = Method & { readonly parameters: Readonly<Record<string, number>> }
-
-function methodOf(loss: AnyLoss, flags: DistillFlags, recipe: Recipe): Chosen {
-  const parameters: Record<string, number> = { ...loss.defaults, ...recipe.parameters[loss.id] }
-  if (flags.temperature !== undefined && 'temperature' in parameters)
-    parameters.temperature = flags.temperature
-  for (const name of Object.keys(parameters))
-    parameters[name] = flags[`${loss.id}.${name}`] ?? parameters[name]!
-  return {
-    id: loss.id,
-    parameters,
-    weight: flags[`${loss.id}.weight`] ?? flags.weight ?? loss.mix.weight,
-    ceWeight: flags[`${loss.id}.ceWeight`] ?? flags.ceWeight ?? loss.mix.ce,
-    loss: (batch) => loss(batch, parameters),
-  }
 }
 
 function experimentOf(
@@ -146,7 +135,7 @@ function configOf(
   flags: DistillFlags,
   recipe: Recipe,
   experiment: Experiment,
-  methods: readonly Chosen[],
+  methods: readonly Method[],
   device: string,
 ): object {
   const { train, test, studentImages, teacher, student, seeds, evaluateEvery } = experiment
@@ -163,13 +152,25 @@ function configOf(
     evaluateEvery,
     teacher: { model: flags.teacher, ...teacher },
     student: { model: flags.student, ...student },
-    methods: methods.map(({ id, weight, ceWeight, parameters }) => ({ id, weight, ceWeight, parameters })),
+    methods: methods.map(({ id, terms }) => ({
+      id,
+      terms: terms.map(({ loss, weight, warmup, params }) => ({
+        loss: loss.id,
+        weight,
+        ...(warmup > 0 ? { warmup } : {}),
+        parameters: params,
+      })),
+    })),
   }
 }
 
-async function save(folder: RunFolder, { row, seed, network, seconds }: RunResult): Promise<void> {
-  const name = `${row.replaceAll(' ', '-')}-seed${seed}`
-  await folder.writeWeights(name, network, { row, seed: String(seed) })
+/** The student for inference, and what was trained or remembered beside it in files of their own. */
+async function save(folder: RunFolder, { row, seed, trainee, seconds }: RunResult): Promise<void> {
+  const name = `${row.replaceAll('*', 'x').replaceAll(/[^\w.]+/g, '-')}-seed${seed}`
+  const about = { row, seed: String(seed) }
+  await folder.writeWeights(name, trainee.student, about)
+  for (const [owner, module] of trainee.helpers)
+    if (module.stateDict().size > 0) await folder.writeWeights(`${name}.${owner}`, module, about)
   folder.addTime({ row, seed, seconds })
 }
 

@@ -1,175 +1,267 @@
-import { ShapeError, show, showAll, ValueError } from '../errors.ts'
-import { checkLabels, isLabels } from '../ops/loss.ts'
-import { sameShape } from '../shape.ts'
+import { ShapeError, show, ValueError } from '../errors.ts'
+import { Random } from '../random.ts'
 import { Tensor } from '../tensor.ts'
+import { type AnyBatch, type Batch, checkBatch, type Need, withoutTeacherGradient } from './batch.ts'
+import { type Layer, type LayerKind, layerNames, layersOf } from './layers.ts'
+import { type Adapters, Own, type State } from './own.ts'
+import {
+  checkSettings,
+  defaultsOf,
+  type Parameters,
+  parametersOf,
+  type Settings,
+  text,
+  type Value,
+  type ValuesOf,
+} from './parameters.ts'
 
-/** What a network gives for a batch. */
-export interface Side {
-  /** [N, C], before any softmax. */
-  readonly logits: Tensor
-  /** Feature maps [N, C, H, W] and pooled features [N, D] by name. */
-  readonly features?: Readonly<Record<string, Tensor>> | undefined
+/** How a loss is trained with where nothing else is said: `weight` times the loss plus `ce` times the cross-entropy. */
+export interface Mix {
+  readonly weight: number
+  readonly ce: number
+  /** Share of the epochs over which the weight grows linearly from 0. Default 0. */
+  readonly warmup?: number
 }
 
-/** Class numbers [N], or soft targets [N, C] such as mixup makes. */
-export type Labels = Tensor<'int'> | Tensor
-
-/** What a loss can ask for besides the student; whoever calls it supplies what it declares in `needs`. */
-export interface Supplies {
-  /** Detached before the formula sees it: no gradient reaches the teacher. */
-  readonly teacher: Side
-  readonly labels: Labels
+/** What the formula is given: the batch, the teacher detached, and the features that it compares. */
+export type Given<N extends Need> = Batch<N> & {
+  /** The pairs of features that `layers` of the specification asks for; empty where it asks for none. */
+  readonly layers: readonly Layer[]
 }
 
-export type Need = keyof Supplies
+/** Training that comes before the main one, with an objective of its own. */
+export interface Preliminary<N extends Need, P, O> {
+  /** What it trains: the adapters alone, or the student with them. */
+  readonly trains: PreparedPreliminary['trains']
+  /** How many epochs; 0 leaves it out. */
+  epochs(params: P): number
+  /** What it minimises. Default: the loss itself. */
+  objective?(batch: Given<N>, params: P, own: O): Tensor
+}
 
-/** One batch: the student, what the loss needs, and whatever else there is. */
-export type Batch<N extends Need = 'teacher'> = { readonly student: Side } & Pick<Supplies, N> & {
-    readonly [K in Need]?: Supplies[K] | undefined
-  }
-
-/** A loss's parameters: finite numbers, which the command line offers as flags. */
-export type Settings = Readonly<Record<string, number>>
-
-/** What the command line and the docs say about a loss. */
-export interface About<P extends Settings = Settings, N extends Need = Need> {
+/** Everything about a loss but its formula. */
+export interface Spec<D extends Parameters, N extends Need, A extends Adapters, S extends State> {
   readonly title?: string
   /** Authors, title, venue, arXiv number. */
   readonly paper?: string
   /** The whole loss in one line. */
   readonly formula?: string
-  /** Where each default comes from. */
-  readonly source?: { readonly [K in keyof P]?: string }
+  /** Which published variant it is, where there are several, and what is different on purpose. */
+  readonly variant?: string
+  /** The parameters with their defaults and where those come from. */
+  readonly defaults?: D
   /** What it cannot do without besides the student. Default: the teacher. */
   readonly needs?: readonly N[]
-  /** The weights that it is trained with beside the cross-entropy. Default: 1 and 1. */
+  /** The features that it compares; makes `layers` a parameter, by which others can be named. */
+  readonly layers?: LayerKind
+  /** The weights that it is trained with. Default: 1 and 1. */
   readonly mix?: Mix
+  /** Networks to train beside the student, sized by a first batch. */
+  adapters?(first: Given<N>, params: WithLayers<D>, random: Random): A
+  /** What it remembers from step to step, sized by a first batch. */
+  state?(first: Given<N>, params: WithLayers<D>, random: Random): S
+  /** Training that comes before. */
+  readonly preliminary?: Preliminary<N, WithLayers<D>, Own<A, S>>
+  /**
+   * Logits by name where the student's own are not what it predicts with, or not all: the first entry decides. `student`
+   * stands in evaluation mode, and `batch` has no labels.
+   */
+  predict?(batch: Given<N>, params: WithLayers<D>, own: Own<A, S>): Readonly<Record<string, Tensor>>
 }
 
-/** A training loss is `weight` times the loss plus `ce` times the cross-entropy. */
-export interface Mix {
-  readonly weight: number
-  readonly ce: number
+/** A loss's parameters; `layers` is one of them where it compares features. */
+export type WithLayers<D extends Parameters> = ValuesOf<D> & { readonly layers?: string }
+
+export type Formula<D extends Parameters, N extends Need, A extends Adapters, S extends State> = (
+  batch: Given<N>,
+  params: WithLayers<D>,
+  own: Own<A, S>,
+) => Tensor
+
+/** What a specification may have beside the formula. */
+export type Part = (typeof PARTS)[number]
+
+const PARTS = ['adapters', 'state', 'preliminary', 'predict'] as const
+
+/** Any loss, as those see it that do not know which. */
+export interface AnyLoss {
+  readonly id: string
+  readonly defaults: Settings
+  readonly parameters: Parameters
+  readonly needs: readonly Need[]
+  readonly layers: LayerKind | undefined
+  readonly mix: Mix
+  readonly about: { readonly [K in 'title' | 'paper' | 'formula' | 'variant']: string | undefined }
+  /** Whether it owns adapters or state, so that it must be prepared. */
+  readonly owns: boolean
+  /** Which of the optional parts of a specification it has. */
+  readonly has: readonly Part[]
+  /**
+   * The loss with its parameters bound, and adapters and state of its own, sized by the shapes of `first` (whose values
+   * do not matter). Runs the formula once without computing anything, so that whatever does not fit is said here.
+   */
+  prepare(first: AnyBatch, params?: Partial<Settings>, options?: { readonly seed?: number }): Prepared
 }
 
 /** A loss: call it with a batch to get a scalar. Left-out parameters take their defaults. */
-export interface Loss<P extends Settings, N extends Need> {
+export interface Loss<P extends Settings, N extends Need> extends AnyLoss {
+  /** @throws ValueError where it has adapters or state: then `prepare` it. */
   (batch: Batch<N>, params?: Partial<P>): Tensor
-  readonly id: string
   readonly defaults: P
-  readonly needs: readonly N[]
-  readonly mix: Mix
-  readonly about: About<P, N>
+  prepare(first: Batch<N>, params?: Partial<P>, options?: { readonly seed?: number }): Prepared
 }
 
-/** Any loss, called with everything there is. */
-export type AnyLoss = Loss<Settings, Need>
+/** A loss that is ready to train. */
+export interface Prepared {
+  (batch: AnyBatch): Tensor
+  readonly loss: AnyLoss
+  readonly params: Settings
+  /** Adapters and state: what the optimiser trains and a checkpoint saves. */
+  readonly own: Own
+  /** The layers that it compares, as they are in the first batch. */
+  readonly layers: readonly Layer[]
+  readonly preliminary: PreparedPreliminary | undefined
+  /** Logits by name, the first of which decides; undefined where the student predicts by itself. */
+  readonly predict: ((batch: AnyBatch) => Readonly<Record<string, Tensor>>) | undefined
+}
+
+export interface PreparedPreliminary {
+  readonly trains: 'adapters' | 'student and adapters'
+  readonly epochs: number
+  objective(batch: AnyBatch): Tensor
+}
 
 /** Whether a value is what `defineLoss` returns, as a file of a user's own losses exports it. */
 export const isLoss = (value: unknown): value is AnyLoss =>
   typeof value === 'function' && 'id' in value && 'defaults' in value && 'needs' in value
 
 /**
- * Makes a loss of a formula and its defaults. The loss checks the batch and the parameters where it is called, hands
- * the formula a detached teacher, and checks that a scalar comes out.
+ * Makes a loss of a formula. The short form takes the defaults as plain numbers; the long one says what else there is to
+ * say: where the defaults come from, what it needs, its adapters and its state.
  *
- * The loss throws
- * - ShapeError where the batch is empty, where logits or labels do not fit together, where the result is no scalar;
- * - ValueError where something it needs is missing, a label is no class, or a parameter is unknown or out of range
- *   (a `temperature` must be positive, every other parameter finite).
+ * The loss checks batch and parameters where it is called, hands the formula a detached teacher and the features it
+ * compares, and checks that a scalar comes out. It throws
+ * - ShapeError where the batch is empty, where logits, labels or layers do not fit together, where the result is no scalar;
+ * - ValueError where something it needs is missing, a label is no class, a layer does not exist, or a parameter is
+ *   unknown or out of range.
  */
-export function defineLoss<P extends Settings, N extends Need = 'teacher'>(
+export function defineLoss<const P extends Readonly<Record<string, number>>>(
   id: string,
   defaults: P,
-  formula: (batch: Batch<N>, params: P) => Tensor,
-  about: About<P, N> = {},
-): Loss<P, N> {
-  const needs: readonly Need[] = about.needs ?? ['teacher']
-  checkSettings(id, defaults, defaults)
-  const loss = (batch: Batch<N>, params: Partial<P> = {}): Tensor => {
-    checkSettings(id, defaults, params)
-    checkBatch(id, needs, batch)
-    return checkScalar(id, formula(withoutTeacherGradient(batch), { ...defaults, ...params }))
-  }
-  return Object.assign(loss, {
-    id,
-    defaults: Object.freeze({ ...defaults }),
-    needs: needs as N[],
-    mix: about.mix ?? { weight: 1, ce: 1 },
-    about,
-  })
+  formula: (batch: Given<'teacher'>, params: { readonly [K in keyof P]: number }) => Tensor,
+): Loss<{ readonly [K in keyof P]: number }, 'teacher'>
+export function defineLoss<
+  D extends Parameters = Record<never, never>,
+  N extends Need = 'teacher',
+  A extends Adapters = Record<never, never>,
+  S extends State = Record<never, never>,
+>(id: string, spec: Spec<D, N, A, S>, formula: Formula<D, N, A, S>): Loss<WithLayers<D>, N>
+export function defineLoss(
+  id: string,
+  given: Readonly<Record<string, number>> | object,
+  formula: unknown,
+): unknown {
+  const spec: AnySpec = isNumbers(given) ? { defaults: parametersOf(given) } : given
+  // Whoever defines a loss is held to its types by the overloads above; from here on they are erased.
+  return make(id, spec, formula as AnyFormula)
 }
 
-function checkSettings(id: string, defaults: Settings, params: Partial<Settings>): void {
-  for (const [name, value] of Object.entries(params)) {
-    if (!Object.hasOwn(defaults, name))
+/** A specification with its types erased. */
+type AnySpec = Spec<Parameters, Need, Adapters, State>
+type AnyFormula = Formula<Parameters, Need, Adapters, State>
+
+const isNumbers = (given: object): given is Readonly<Record<string, number>> =>
+  Object.values(given).every((value) => typeof value === 'number')
+
+/** What the trainer calls the settings of a term: on the command line they stand beside the parameters. */
+const TRAINERS = ['weight', 'ceWeight', 'warmup'] as const
+
+function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
+  const needs = spec.needs ?? (['teacher'] as const)
+  const layered = spec.layers ? { layers: text('auto', `the ${spec.layers} of each network`) } : {}
+  const parameters: Parameters = { ...spec.defaults, ...layered }
+  const defaults = defaultsOf(parameters) as Settings
+  checkSettings(id, parameters, defaults)
+  const taken = TRAINERS.find((name) => Object.hasOwn(parameters, name))
+  if (taken)
+    throw new ValueError(
+      `${id}: ${taken} is a name of the trainer's, got it as a parameter. Call the parameter something else.`,
+    )
+  const owns = spec.adapters !== undefined || spec.state !== undefined
+  const demands = { needs, sameClasses: !spec.layers || needs.includes('teacherClassifier') }
+
+  const settled = (params: Readonly<Record<string, Value | undefined>>): WithLayers<Parameters> => {
+    checkSettings(id, parameters, params)
+    return { ...defaults, ...params } as WithLayers<Parameters>
+  }
+  const givenOf = (batch: AnyBatch, { layers = 'auto' }: WithLayers<Parameters>): Given<Need> => {
+    const without = withoutTeacherGradient(batch)
+    const teacher = needs.includes('teacher') ? without.teacher : undefined
+    const pairs = spec.layers ? layersOf(id, spec.layers, layers, without.student, teacher) : []
+    // What is needed has been checked to be there.
+    return { ...(without as Batch<Need>), layers: pairs }
+  }
+  const bound = (params: WithLayers<Parameters>, own: Own, f: AnyFormula) => (batch: AnyBatch) => {
+    checkBatch(id, demands, batch)
+    return own.attachTo(checkScalar(id, f(givenOf(batch, params), params, own)))
+  }
+
+  const loss = (batch: AnyBatch, params: Partial<Settings> = {}): Tensor => {
+    if (owns)
       throw new ValueError(
-        `${id}: there is no parameter ${name}, got ${name} = ${value}. ${Object.keys(defaults).length === 0 ? 'It takes none.' : `Choose from ${Object.keys(defaults).join(', ')}.`}`,
+        `${id}: it has adapters or state of its own, got a call without them. Call ${id}.prepare(batch) once, and then what it returns.`,
       )
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw new ValueError(`${id}: ${name} must be a finite number, got ${value}. Give a number.`)
-    if (name === 'temperature' && value <= 0)
-      throw new ValueError(`${id}: temperature must be positive, got ${value}. Give a number above 0.`)
+    return bound(settled(params), new Own({}, {}), formula)(batch)
   }
-}
-
-const missing: Readonly<Record<Need, string>> = {
-  teacher: 'needs a teacher, got none. Give teacher: { logits } in the batch.',
-  labels: 'needs labels, got none. Give class numbers [N] or soft targets [N, C] as labels in the batch.',
-}
-
-function checkBatch(id: string, needs: readonly Need[], batch: Batch<never>): void {
-  for (const need of needs) if (!batch[need]) throw new ValueError(`${id}: ${missing[need]}`)
-  const shape = checkLogits(id, 'student', batch.student)
-  if (needs.includes('teacher')) {
-    const other = checkLogits(id, 'teacher', batch.teacher!)
-    if (!sameShape(shape, other))
-      throw new ShapeError(
-        `${id}: student and teacher logits differ in shape, got ${showAll([shape, other])}. Give logits of the same samples and classes.`,
-      )
+  const prepare = (
+    first: AnyBatch,
+    params: Partial<Settings> = {},
+    { seed = 0 }: { readonly seed?: number } = {},
+  ): Prepared => {
+    const all = settled(params)
+    checkBatch(id, demands, first)
+    const sizes = givenOf(first, all)
+    const random = new Random(seed).fork(id)
+    const own = new Own(
+      spec.adapters?.(sizes, all, random.fork('adapters')) ?? {},
+      spec.state?.(sizes, all, random.fork('state')) ?? {},
+    )
+    const { preliminary, predict } = spec
+    const prepared = Object.assign(bound(all, own, formula), {
+      loss: made,
+      params: all as Settings,
+      own,
+      layers: sizes.layers,
+      preliminary: preliminary && {
+        trains: preliminary.trains,
+        epochs: preliminary.epochs(all),
+        objective: bound(all, own, (...of) => preliminary.objective?.(...of) ?? formula(...of)),
+      },
+      predict: predict && ((batch: AnyBatch) => predict(givenOf(batch, all), all, own)),
+    })
+    prepared(first)
+    prepared.preliminary?.objective(first)
+    return prepared
   }
-  if (needs.includes('labels')) checkTargets(id, batch.labels!, shape)
+  const { title, paper, formula: line, variant, layers, mix = { weight: 1, ce: 1 } } = spec
+  const made: AnyLoss = Object.assign(loss, {
+    id,
+    defaults,
+    parameters,
+    needs,
+    layers,
+    mix,
+    about: { title, paper, formula: line, variant },
+    owns,
+    has: PARTS.filter((part) => spec[part] !== undefined),
+    prepare,
+  })
+  return made
 }
 
-function checkLogits(id: string, who: 'student' | 'teacher', side: Side): readonly [number, number] {
-  const logits: unknown = side?.logits
-  if (!(logits instanceof Tensor))
-    throw new ValueError(
-      `${id}: ${who} logits must be a tensor, got ${typeof logits}. Give ${who}: { logits } in the batch.`,
-    )
-  if (logits.dtype !== 'float')
-    throw new ValueError(
-      `${id}: ${who} logits must be a float tensor, got ${logits.dtype} ${show(logits.shape)}. Convert them with toFloat().`,
-    )
-  if (logits.rank !== 2)
-    throw new ShapeError(`${id}: ${who} logits must be [N, C], got ${show(logits.shape)}. Reshape them.`)
-  if (logits.size === 0)
-    throw new ShapeError(
-      `${id}: the batch is empty, got ${who} logits ${show(logits.shape)}. Give at least one sample and one class.`,
-    )
-  return logits.shape as readonly [number, number]
-}
-
-function checkTargets(id: string, labels: Labels, [n, c]: readonly [number, number]): void {
-  if (!sameShape(labels.shape, isLabels(labels) ? [n] : [n, c]))
-    throw new ShapeError(
-      `${id}: the labels do not fit the logits, got ${labels.dtype} ${showAll([labels.shape, [n, c]])}. Give class numbers [${n}] as an 'int' tensor, or soft targets [${n}, ${c}].`,
-    )
-  if (isLabels(labels)) checkLabels(id, labels, c)
-}
-
-function withoutTeacherGradient<N extends Need>(batch: Batch<N>): Batch<N> {
-  const teacher: Side | undefined = batch.teacher
-  if (!teacher) return batch
-  const features = Object.entries(teacher.features ?? {}).map(([name, x]) => [name, x.detach()] as const)
-  return {
-    ...batch,
-    teacher: {
-      logits: teacher.logits.detach(),
-      ...(teacher.features && { features: Object.fromEntries(features) }),
-    },
-  }
-}
+/** The layers that a loss's parameters name in each network, which must be tapped: none where `layers` is 'auto'. */
+export const tapsOf = ({ layers }: { readonly layers?: Value }): { student: string[]; teacher: string[] } =>
+  (typeof layers === 'string' ? layerNames(layers) : undefined) ?? { student: [], teacher: [] }
 
 function checkScalar(id: string, loss: Tensor): Tensor {
   if (!((loss as unknown) instanceof Tensor))

@@ -1,14 +1,17 @@
 import { balancedSubset, checkDataset, type Dataset } from '../data/dataset.ts'
+import { type Combined, ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
-import { crossEntropy } from '../ops/loss.ts'
 import { Adam } from '../optim/adam.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { cosine } from '../optim/schedules.ts'
 import { SGD } from '../optim/sgd.ts'
 import { Random } from '../random.ts'
-import { type Tensor, tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { logitsOf } from './evaluate.ts'
-import { type EpochMetrics, type FitBatch, fit, type StepProgress } from './fit.ts'
+import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
+import type { Method } from './method.ts'
+import type { StepPick } from './supplies.ts'
+import { type Trainee, traineeOf } from './trainee.ts'
 
 /** How one network is trained. */
 export interface Schedule {
@@ -17,23 +20,6 @@ export interface Schedule {
   /** Start of the cosine. */
   readonly learningRate: number
   readonly optimizer: 'adam' | 'sgd'
-}
-
-/** A student's loss: `ceWeight` * cross-entropy + `weight` * the distillation loss. */
-export interface Method {
-  /** The loss's id, as rows and files are named. */
-  readonly id: string
-  readonly ceWeight: number
-  readonly weight: number
-  /** The distillation loss with its parameters bound. */
-  readonly loss: (batch: DistillBatch) => Tensor
-}
-
-/** What a distillation loss is given. */
-export interface DistillBatch {
-  readonly student: { readonly logits: Tensor; readonly features: Readonly<Record<string, Tensor>> }
-  readonly teacher: { readonly logits: Tensor }
-  readonly labels: Tensor<'int'>
 }
 
 export interface Experiment {
@@ -56,10 +42,12 @@ export interface RunName {
   /** 'teacher', 'alone', 'alone x0.5', 'alone x2' or a method's id. */
   readonly row: string
   readonly seed: number
+  /** The loss whose preliminary stage this is. */
+  readonly stage?: string
 }
 
 export interface RunResult extends RunName {
-  readonly network: Model
+  readonly trainee: Trainee
   readonly history: readonly EpochMetrics[]
   /** Test accuracy after the last epoch, 0 to 1. */
   readonly accuracy: number
@@ -69,9 +57,11 @@ export interface RunResult extends RunName {
 
 /** Told what happens, as it happens. */
 export interface Observer {
+  /** What a method trains beside the student, once it is sized. */
+  onTrainee?(run: RunName, trainee: Trainee): void
   onRun?(run: RunName, steps: number): void
   onStep?(run: RunName, progress: StepProgress): void
-  onEpoch?(run: RunName, metrics: EpochMetrics): void
+  onEpoch?(run: RunName, metrics: EpochMetrics, epochs: number): void
   /** Waited for before the next run starts. */
   onResult?(result: RunResult): void | Promise<void>
 }
@@ -81,99 +71,130 @@ const RATES = [1, 0.5, 2] as const
 
 export const aloneRow = (factor: number): string => (factor === 1 ? 'alone' : `alone x${factor}`)
 
+/** Cross-entropy and nothing else: how the teacher and the student alone are trained. */
+const hard: Method = { id: 'ce', terms: [{ loss: ce, params: {}, weight: 1, warmup: 0 }] }
+
 /**
  * Trains the teacher once, then for every seed the student alone at three rates and distilled by every method: all
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
  * progress when `signal` aborts; finished runs have been handed to the observer by then.
  *
  * @throws DataError where the data cannot be trained on: no samples, a label out of range, a pixel that is not finite.
+ * @throws ShapeError or ValueError where a method does not fit the networks or the data, before any training.
  */
 export async function distill(
   experiment: Experiment,
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<RunResult[]> {
-  const results: RunResult[] = []
-  const { train, test, methods, seeds, studentImages } = experiment
+  const { train, test, methods, seeds } = experiment
   checkDataset(train)
   checkDataset(test)
-  const run = async (
-    name: RunName,
-    network: Model,
-    data: Dataset,
-    schedule: Schedule,
-    loss: (batch: FitBatch) => Tensor,
-  ): Promise<RunResult | undefined> => {
-    if (signal?.aborted) return undefined
-    observer.onRun?.(name, schedule.epochs * Math.ceil(data.size / schedule.batchSize))
-    const started = performance.now()
-    const history = await fit(network, {
-      data,
-      test,
-      evaluateEvery: experiment.evaluateEvery,
-      epochs: schedule.epochs,
-      batchSize: schedule.batchSize,
-      optimizer: optimizerOf(schedule, network.parameters()),
-      schedule: (step, steps) => cosine(schedule.learningRate, step, steps),
-      loss,
-      random: new Random(name.seed).fork('batches'),
-      onStep: (progress) => observer.onStep?.(name, progress),
-      onEpoch: (metrics) => observer.onEpoch?.(name, metrics),
-      ...(signal ? { signal } : {}),
-    })
-    const accuracy = history.at(-1)?.testAccuracy
-    if (accuracy === undefined || history.length < schedule.epochs) return undefined
-    const seconds = (performance.now() - started) / 1000
-    const result = { ...name, network, history, accuracy, seconds, images: data.size }
+  const results: RunResult[] = []
+  const run = async (name: RunName, trainee: Trainee, data: Dataset, schedule: Schedule) => {
+    const result = await runOne(experiment, name, trainee, data, schedule, observer, signal)
+    if (!result) return undefined
     results.push(result)
     await observer.onResult?.(result)
     return result
   }
-  const hard = ({ output, labels }: FitBatch) => crossEntropy(output.logits, labels)
-
   const seed = seeds[0]!
-  const teacher = await run(
-    { row: 'teacher', seed },
-    experiment.makeTeacher(seed),
-    train,
-    experiment.teacher,
-    hard,
-  )
-  if (!teacher) return results
+  const teacher = experiment.makeTeacher(seed)
+  const unknown = new Float32Array(train.size * train.classes)
+  const known: Record<'teacher' | 'formerSelf', Float32Array> = { teacher: unknown, formerSelf: unknown }
+  const prepare = (method: Method, student: Model, data: Dataset, seed: number, schedule: Schedule) =>
+    traineeOf(method, {
+      data,
+      student,
+      teacher,
+      teacherLogits: () => known.teacher,
+      formerSelfLogits: () => known.formerSelf,
+      random: new Random(seed).fork('supplies'),
+      makePeer: () => experiment.makeStudent(new Random(seed).fork('peer').integer(2 ** 31)),
+      batchSize: schedule.batchSize,
+      seed,
+    })
+  const dataOf = (seed: number) => studentDataOf(experiment, seed)
+  // Whatever cannot work is said before anything is trained.
+  teacher.eval()
+  for (const method of methods)
+    prepare(method, experiment.makeStudent(seed), dataOf(seed), seed, experiment.student)
+
+  const own = prepare(hard, teacher, train, seed, experiment.teacher)
+  if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return results
+  teacher.eval()
   for (const seed of seeds) {
-    const data =
-      studentImages === undefined
-        ? train
-        : balancedSubset(train, studentImages, new Random(seed).fork('student images'))
+    const data = dataOf(seed)
+    // The teacher never changes and sees the same images every epoch: once is enough.
+    if (!signal?.aborted) known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
       const schedule = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
-      await run({ row: aloneRow(factor), seed }, experiment.makeStudent(seed), data, schedule, hard)
+      const student = experiment.makeStudent(seed)
+      await run({ row: aloneRow(factor), seed }, prepare(hard, student, data, seed, schedule), data, schedule)
+      if (factor === 1 && !signal?.aborted) known.formerSelf = await logitsOf(student, data)
     }
-    // The teacher never changes and sees the same images every epoch: once is enough.
-    const teacherLogits = signal?.aborted ? new Float32Array() : await logitsOf(teacher.network, data)
     for (const method of methods) {
-      const loss = ({ output, labels, indices }: FitBatch) => {
-        const logits = rowsOf(teacherLogits, indices, data.classes)
-        const soft = method.loss({ student: output, teacher: { logits }, labels })
-        return crossEntropy(output.logits, labels).mul(method.ceWeight).add(soft.mul(method.weight))
-      }
-      await run({ row: method.id, seed }, experiment.makeStudent(seed), data, experiment.student, loss)
+      if (signal?.aborted) return results
+      const trainee = prepare(method, experiment.makeStudent(seed), data, seed, experiment.student)
+      observer.onTrainee?.({ row: method.id, seed }, trainee)
+      await run({ row: method.id, seed }, trainee, data, experiment.student)
     }
   }
   return results
+}
+
+function studentDataOf({ train, studentImages }: Experiment, seed: number): Dataset {
+  if (studentImages === undefined) return train
+  return balancedSubset(train, studentImages, new Random(seed).fork('student images'))
+}
+
+/** One run with its preliminary stages; undefined where it was ended early. */
+async function runOne(
+  { test, evaluateEvery }: Experiment,
+  name: RunName,
+  trainee: Trainee,
+  data: Dataset,
+  schedule: Schedule,
+  observer: Observer,
+  signal: AbortSignal | undefined,
+): Promise<RunResult | undefined> {
+  const started = performance.now()
+  const train = async (
+    run: RunName,
+    epochs: number,
+    loss: (pick: StepPick) => Combined,
+    judge?: { predict: Trainee['predict']; test: Dataset; evaluateEvery: number },
+  ) => {
+    if (signal?.aborted) return undefined
+    observer.onRun?.(run, epochs * Math.ceil(data.size / schedule.batchSize))
+    const history = await fit({
+      data,
+      modules: trainee.modules,
+      optimizer: optimizerOf(schedule, trainee.trained(loss)),
+      loss,
+      ...(judge ? { judge } : {}),
+      epochs,
+      batchSize: schedule.batchSize,
+      schedule: (step, steps) => cosine(schedule.learningRate, step, steps),
+      random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
+      onStep: (progress) => observer.onStep?.(run, progress),
+      onEpoch: (metrics) => observer.onEpoch?.(run, metrics, epochs),
+      ...(signal ? { signal } : {}),
+    })
+    return history.length === epochs ? history : undefined
+  }
+  for (const { id, epochs, loss } of trainee.preliminary)
+    if (!(await train({ ...name, stage: id }, epochs, loss))) return undefined
+  const { predict } = trainee
+  const history = await train(name, schedule.epochs, trainee.loss, { predict, test, evaluateEvery })
+  const accuracy = history?.at(-1)?.testAccuracy
+  if (!history || accuracy === undefined) return undefined
+  const seconds = (performance.now() - started) / 1000
+  return { ...name, trainee, history, accuracy, seconds, images: data.size }
 }
 
 function optimizerOf({ optimizer, learningRate: lr }: Schedule, parameters: readonly Tensor[]): Optimizer {
   return optimizer === 'adam'
     ? new Adam(parameters, { lr })
     : new SGD(parameters, { lr, momentum: 0.9, nesterov: true, weightDecay: 5e-4 })
-}
-
-/** Rows of a flat [size * width] array as a tensor [indices, width]. */
-function rowsOf(values: Float32Array, indices: readonly number[], width: number): Tensor {
-  const rows = new Float32Array(indices.length * width)
-  indices.forEach((index, i) => {
-    rows.set(values.subarray(index * width, (index + 1) * width), i * width)
-  })
-  return tensor(rows, [indices.length, width])
 }

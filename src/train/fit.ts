@@ -1,32 +1,25 @@
-import { imagesOf, labelsOf } from '../data/batch.ts'
 import { batches, type Dataset } from '../data/dataset.ts'
 import { ValueError } from '../errors.ts'
-import type { Model, ModelOutput } from '../nn/models/model.ts'
+import type { Combined } from '../losses/index.ts'
+import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Random } from '../random.ts'
-import type { Tensor } from '../tensor.ts'
-import { accuracyOf } from './evaluate.ts'
-
-/** One minibatch as a loss sees it. */
-export interface FitBatch {
-  readonly output: ModelOutput
-  readonly labels: Tensor<'int'>
-  /** Which samples of the data set these are. */
-  readonly indices: readonly number[]
-}
+import { accuraciesOf, type Predict } from './evaluate.ts'
+import type { StepPick } from './supplies.ts'
 
 export interface FitOptions {
   readonly data: Dataset
-  /** Judged every `evaluateEvery` epochs and after the last one. */
-  readonly test: Dataset
-  readonly evaluateEvery: number
+  /** All that is trained, running statistics included: stands in training mode during a step. */
+  readonly modules: readonly Module[]
+  readonly optimizer: Optimizer
+  /** What is minimised on the samples of a step, and its terms. */
+  readonly loss: (pick: StepPick) => Combined
+  /** Share of right answers by what answers; the first decides. Judged every `evaluateEvery` epochs and after the last. */
+  readonly judge?: { readonly predict: Predict; readonly test: Dataset; readonly evaluateEvery: number }
   readonly epochs: number
   readonly batchSize: number
-  readonly optimizer: Optimizer
   /** Learning rate of a step, counted from 0. */
   readonly schedule: (step: number, steps: number) => number
-  /** What is minimised: a scalar. */
-  readonly loss: (batch: FitBatch) => Tensor
   /** Orders the batches. */
   readonly random: Random
   readonly onStep?: (progress: StepProgress) => void
@@ -50,56 +43,103 @@ export interface EpochMetrics {
   readonly epoch: number
   /** Mean training loss over the epoch's samples. */
   readonly loss: number
+  /** The same of each term before its weight, and the weight it had, where there are several. */
+  readonly terms?: Readonly<Record<string, { readonly loss: number; readonly weight: number }>>
   /** Of the last step. */
   readonly learningRate: number
   /** Share of right answers on the test images, where this epoch was judged. */
   readonly testAccuracy?: number
+  /** The same of every exit, where the network has several. */
+  readonly exits?: Readonly<Record<string, number>>
 }
 
 /**
- * Trains `network` and returns the metrics of every epoch.
+ * Trains the modules and returns the metrics of every epoch.
  *
  * @throws ValueError where the loss becomes NaN or infinite, naming the step.
  */
-export async function fit(network: Model, options: FitOptions): Promise<EpochMetrics[]> {
-  const { data, epochs, batchSize, optimizer, schedule, random, signal } = options
+export async function fit(options: FitOptions): Promise<EpochMetrics[]> {
+  const { data, modules, epochs, batchSize, optimizer, schedule, random, signal } = options
   const steps = epochs * Math.ceil(data.size / batchSize)
   const history: EpochMetrics[] = []
   let step = 0
   const breathe = breather()
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    network.train()
-    let sum = 0
-    let samples = 0
+    for (const module of modules) module.train()
+    const sums = new Sums()
     for (const picked of batches(data.size, batchSize, random.fork(`epoch ${epoch}`))) {
       await breathe()
       if (signal?.aborted) return history
       const indices = Array.from(picked)
-      const labels = labelsOf(data, indices)
       optimizer.lr = schedule(step, steps)
-      const loss = options.loss({ output: network.forward(imagesOf(data, indices)), labels, indices })
-      await optimizer.step(loss)
-      const value = await loss.item()
+      const { total, terms } = options.loss({ indices, progress: { epoch, epochs, step } })
+      const parts = Object.entries(terms)
+      await optimizer.step(total, ...parts.map(([, { value }]) => value))
+      const value = await total.item()
       step++
       if (!Number.isFinite(value))
         throw new ValueError(
           `train: the loss became ${value} at step ${step} of epoch ${epoch}, got learning rate ${optimizer.lr}. Lower the learning rate or the weight of the loss.`,
         )
-      sum += value * indices.length
-      samples += indices.length
-      options.onStep?.({ step, steps, epoch, loss: value, samples: (epoch - 1) * data.size + samples })
+      const each = parts.map(
+        async ([id, { value, weight }]) => [id, { loss: await value.item(), weight }] as const,
+      )
+      sums.add(value, await Promise.all(each), indices.length)
+      const samples = (epoch - 1) * data.size + sums.samples
+      options.onStep?.({ step, steps, epoch, loss: value, samples })
     }
-    const judged = epoch % options.evaluateEvery === 0 || epoch === epochs
-    const metrics: EpochMetrics = {
+    const metrics = {
       epoch,
-      loss: sum / samples,
+      ...sums.means(),
       learningRate: optimizer.lr,
-      ...(judged ? { testAccuracy: await accuracyOf(network, options.test) } : {}),
+      ...(await judged(options, epoch)),
     }
     history.push(metrics)
     options.onEpoch?.(metrics)
   }
   return history
+}
+
+/** Losses of an epoch, added up over its samples. */
+class Sums {
+  samples = 0
+  #loss = 0
+  readonly #terms = new Map<string, { loss: number; weight: number }>()
+
+  add(
+    loss: number,
+    terms: readonly (readonly [string, { loss: number; weight: number }])[],
+    samples: number,
+  ) {
+    this.samples += samples
+    this.#loss += loss * samples
+    for (const [id, { loss, weight }] of terms)
+      this.#terms.set(id, { loss: (this.#terms.get(id)?.loss ?? 0) + loss * samples, weight })
+  }
+
+  means(): { loss: number; terms?: Record<string, { loss: number; weight: number }> } {
+    const terms = [...this.#terms].map(
+      ([id, { loss, weight }]) => [id, { loss: loss / this.samples, weight }] as const,
+    )
+    return {
+      loss: this.#loss / this.samples,
+      ...(terms.length > 1 ? { terms: Object.fromEntries(terms) } : {}),
+    }
+  }
+}
+
+async function judged(
+  { judge, modules, epochs }: FitOptions,
+  epoch: number,
+): Promise<Pick<EpochMetrics, 'testAccuracy' | 'exits'>> {
+  if (!judge || (epoch % judge.evaluateEvery !== 0 && epoch !== epochs)) return {}
+  for (const module of modules) module.eval()
+  const accuracies = await accuraciesOf(judge.predict, judge.test)
+  const [first] = Object.values(accuracies)
+  return {
+    testAccuracy: first!,
+    ...(Object.keys(accuracies).length > 1 ? { exits: accuracies } : {}),
+  }
 }
 
 /** Longest stretch without a look at signals, timers and the terminal, in milliseconds. */

@@ -1,3 +1,4 @@
+import type { Settings } from '../losses/index.ts'
 import type { Schedule } from './distill.ts'
 
 /** A setting in which distillation is known to help, measured over several seeds. */
@@ -9,24 +10,33 @@ export interface Recipe {
   readonly teacher: Schedule
   readonly student: Schedule
   /** Parameters that differ from a loss's published defaults. */
-  readonly parameters: Readonly<Record<string, Readonly<Record<string, number>>>>
+  readonly parameters: Readonly<Record<string, Settings>>
 }
 
-/** beta 8 is meant for a hundred classes; with ten, 1 to 2 is where DKD helps. */
-const tenClasses = { dkd: { beta: 2 } }
+/**
+ * What the published defaults are not meant for here. DKD's beta 8 is for a hundred classes; with ten, 1 to 2 is where it
+ * helps. CRD's 16,384 negatives are more than there are images. FSP compares networks of equal channels only; an adapter
+ * lets it compare these.
+ */
+const smallData = (images: number): Recipe['parameters'] => ({
+  dkd: { beta: 2 },
+  lskdDkd: { beta: 18 },
+  crd: { negatives: Math.max(1, Math.min(128, Math.floor(images / 2))) },
+  fsp: { adapter: true },
+})
 
 /**
  * The recipe of a data set: 'glyphs' is a student of 300 images under a teacher of 3,000, 'mnist' the same networks on
  * the real digits, where a student of few images gains and one of all of them hardly does.
  */
-export function recipeOf(dataset: 'glyphs' | 'mnist', studentImages?: number): Recipe {
+export function recipeOf(dataset: 'glyphs' | 'mnist', trainImages: number, studentImages?: number): Recipe {
   const images = studentImages ?? (dataset === 'glyphs' ? 300 : undefined)
   return {
     source: 'docs/distill.md',
     studentImages: images,
     teacher: { epochs: 4, batchSize: 64, learningRate: 0.004, optimizer: 'adam' },
     student: { epochs: studentEpochs(images), batchSize: 32, learningRate: 0.005, optimizer: 'adam' },
-    parameters: tenClasses,
+    parameters: smallData(images ?? trainImages),
   }
 }
 

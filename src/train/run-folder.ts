@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from
 import { dirname, join, resolve } from 'node:path'
 import { encodeSafetensors } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
-import type { Model } from '../nn/models/model.ts'
+import type { Module } from '../nn/module.ts'
 
 const CONFIG = 'config.json'
 
@@ -47,7 +47,7 @@ export class RunFolder {
   }
 
   /** Values may be read from a device, hence the wait. */
-  async writeWeights(name: string, network: Model, metadata: Record<string, string>): Promise<void> {
+  async writeWeights(name: string, network: Module, metadata: Record<string, string>): Promise<void> {
     const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>()
     for (const [key, tensor] of network.stateDict())
       tensors.set(key, { shape: tensor.shape, data: Float32Array.from(await tensor.data()) })

@@ -14,6 +14,8 @@ export interface SummaryRow {
   readonly row: string
   /** Test accuracy at the last epoch, in percent. */
   readonly accuracy: Mean
+  /** The same for every exit of a network that has several. */
+  readonly exits?: Readonly<Record<string, Mean>>
   /** Paired difference from the student alone at the same rate, in points. */
   readonly gain?: Mean
   /** Paired difference from the best of the student alone's rates, in points. */
@@ -41,6 +43,7 @@ export function summarise(results: readonly RunResult[]): SummaryRow[] {
     return {
       row,
       accuracy: meanOf(runs.map((r) => 100 * r.accuracy))!,
+      ...exitsOf(runs),
       ...(gain ? { gain } : {}),
       ...(gainOverBest ? { gainOverBest } : {}),
       seconds: runs.reduce((sum, r) => sum + r.seconds, 0) / runs.length,
@@ -48,6 +51,14 @@ export function summarise(results: readonly RunResult[]): SummaryRow[] {
       seeds: runs.length,
     }
   })
+}
+
+function exitsOf(runs: readonly RunResult[]): { exits?: Record<string, Mean> } {
+  const exits = runs.map(({ history }) => history.at(-1)?.exits ?? {})
+  const names = Object.keys(exits[0]!)
+  if (names.length === 0) return {}
+  const accuracies = (name: string) => exits.map((of) => 100 * of[name]!)
+  return { exits: Object.fromEntries(names.map((name) => [name, meanOf(accuracies(name))!])) }
 }
 
 const average = (runs: readonly RunResult[]) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { grad, tensor } from '../../src/index.ts'
-import { type AnyLoss, dist, dkd, losses } from '../../src/losses/index.ts'
+import { type AnyLoss, ce, dist, dkd, kldiv } from '../../src/losses/index.ts'
 import { extremeBatch, type LogitBatch } from '../support/batches.ts'
 
 /**
@@ -11,7 +11,7 @@ import { extremeBatch, type LogitBatch } from '../support/batches.ts'
 const bound = (loss: AnyLoss, { n }: LogitBatch, temperature: number): number =>
   loss === dist ? 1e3 * temperature : ((loss === dkd ? 1 + 8 : 1) * Math.max(temperature, 1) * 1.001) / n
 
-describe.each([...losses.values()])('$id', (loss) => {
+describe.each([ce, kldiv, dkd, dist])('$id', (loss) => {
   test('is finite and has a gradient of sensible size on every extreme batch', () =>
     fc.assert(
       fc.asyncProperty(extremeBatch(), fc.constantFrom(1, 4), async (batch, temperature) => {

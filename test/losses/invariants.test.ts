@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gradcheck } from '../../src/check/gradcheck.ts'
 import { grad, softmax, type Tensor, tensor } from '../../src/index.ts'
-import { ce, dist, dkd, kldiv, losses } from '../../src/losses/index.ts'
+import { ce, dist, dkd, kldiv } from '../../src/losses/index.ts'
 import { testDevice } from '../setup.ts'
 import { type LogitBatch, logitBatch } from '../support/batches.ts'
 
@@ -33,7 +33,7 @@ const zeroLike = (x: Tensor): Tensor => x.detach().mul(0)
 const shifted = (x: Tensor): Tensor =>
   x.add(tensor(Array.from({ length: x.shape[0]! }, (_, i) => [i * 0.75 - 1.5])))
 
-describe.each([...losses.values()])('$id', (loss) => {
+describe.each([ce, kldiv, dkd, dist])('$id', (loss) => {
   test('does not change when a row of logits is shifted', () =>
     check(logitBatch(), async (batch, temperature) => {
       const params = 'temperature' in loss.defaults ? { temperature } : {}

@@ -1,16 +1,17 @@
 import { grad, vjp } from '../../src/graph/grad.ts'
 import { realize } from '../../src/graph/values.ts'
 import type { AnyTensor, Tensor } from '../../src/tensor.ts'
-import { buildMethod, buildSecondOrder } from './fixture-methods.ts'
+import { buildMethod } from './fixture-methods.ts'
 import { buildOp } from './fixture-ops.ts'
 import { optimRunners } from './fixture-optim.ts'
+import { buildSecondOrder } from './fixture-second-order.ts'
 import { type Case, type Computed, differentiated, leafOf, leavesOf, type Values } from './fixtures.ts'
 
 /** What the library makes of a case, or null where nothing maps its operation or method. */
 export async function compute(c: Case): Promise<Computed | null> {
   const leaves = leavesOf(c)
   const built = buildMethod(c, leaves) ?? buildSecondOrder(c, leaves)
-  if (built) return evaluate(c, leaves, built.outputs, built.scalar)
+  if (built) return evaluate(c, { ...leaves, ...built.parameters }, built.outputs, built.scalar)
   const outputs = buildOp(c, leaves)
   if (outputs) return evaluate(c, leaves, outputs, null)
   return Object.hasOwn(optimRunners, c.op ?? '') ? optimRunners[c.op!]!(c) : null

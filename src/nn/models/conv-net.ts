@@ -7,7 +7,8 @@ import { BatchNorm2d } from '../layers/batch-norm2d.ts'
 import { Conv2d } from '../layers/conv2d.ts'
 import { Dropout } from '../layers/dropout.ts'
 import { Linear } from '../layers/linear.ts'
-import { Model, type ModelOptions, type ModelOutput } from './model.ts'
+import { classActivationMaps } from './class-maps.ts'
+import { type Classified, Model, type ModelOptions, type ModelOutput, type Norm } from './model.ts'
 
 /** Convolution 3x3 (padding 1, no bias), batch normalisation, relu, and where `pool` is set a max pooling by 2. */
 export interface Stage {
@@ -89,16 +90,60 @@ export class ConvNet extends Model {
         `model: the images do not fit, got ${show(images.shape)}. Expected [N, ${channels}, ${height}, ${width}]; set inChannels and size to those of the data.`,
       )
     const features: Record<string, Tensor> = {}
+    const preActivations: Record<string, Tensor> = {}
     let x = images
     this.#stages.forEach(({ conv, bn, pool }, i) => {
-      x = bn.forward(conv.forward(x)).relu()
+      const normal = bn.forward(conv.forward(x))
+      preActivations[stageName(i)] = normal
+      x = normal.relu()
       if (pool) x = maxPool2d(x, 2)
-      features[`stage${i + 1}`] = x
+      features[stageName(i)] = x
     })
-    x = this.#head === 'flatten' ? x.flatten(1) : x.mean([2, 3])
+    const { penultimate, logits } = this.classify(x)
+    return { logits, features: { ...features, penultimate }, preActivations }
+  }
+
+  override classify(map: Tensor): Classified {
+    let x = this.#head === 'flatten' ? map.flatten(1) : map.mean([2, 3])
     if (this.#dropout) x = this.#dropout.forward(x)
     if (this.#hidden) x = this.#hidden.forward(x).relu()
-    features.penultimate = x
-    return { logits: this.#fc.forward(x), features }
+    return { penultimate: x, logits: this.#fc.forward(x) }
+  }
+
+  /**
+   * With a hidden layer each sample's maps are those of the units that it activates, whose gates are constants: there
+   * too the mean over positions is the logit. As without dropout.
+   */
+  override classMaps(map: Tensor): Tensor {
+    const [n, channels, height, width] = map.shape as [number, number, number, number]
+    const vector = this.#head === 'flatten' ? map.flatten(1) : map.mean([2, 3])
+    const { weight, bias } = this.#linear(vector)
+    const classes = weight.shape[1]!
+    const byPlace =
+      this.#head === 'flatten'
+        ? weight.reshape([weight.shape[0]!, classes, channels, height, width])
+        : weight
+            .div(height * width)
+            .reshape([weight.shape[0]!, classes, channels, 1, 1])
+            .expand([weight.shape[0]!, classes, channels, height, width])
+    return classActivationMaps(map, byPlace, bias).reshape([n, classes, height, width])
+  }
+
+  /** The linear map that the layers after the pooling are for each `vector` [N, D]: [N or 1, classes, D], [N or 1, classes]. */
+  #linear(vector: Tensor): { weight: Tensor; bias: Tensor } {
+    const fc = { weight: this.#fc.weight.unsqueeze(0), bias: this.#fc.bias!.unsqueeze(0) }
+    if (!this.#hidden) return fc
+    const { weight, bias } = this.#hidden
+    const open = this.#hidden.forward(vector).detach().gt(0).toFloat()
+    const gated = fc.weight.mul(open.unsqueeze(1))
+    return { weight: gated.matmul(weight), bias: gated.matmul(bias!.unsqueeze(-1)).squeeze(-1).add(fc.bias) }
+  }
+
+  override norms(): Record<string, Norm> {
+    return Object.fromEntries(
+      this.#stages.map(({ bn: { weight, bias } }, i) => [stageName(i), { weight, bias }]),
+    )
   }
 }
+
+const stageName = (i: number) => `stage${i + 1}`

@@ -4,7 +4,7 @@ import { Student } from './student.ts'
 import { Teacher } from './teacher.ts'
 
 export { ConvNet, type ConvNetPlan, type Stage } from './conv-net.ts'
-export { Model, type ModelOptions, type ModelOutput } from './model.ts'
+export { type Classified, Model, type ModelOptions, type ModelOutput, type Norm } from './model.ts'
 export { Student, type StudentOptions } from './student.ts'
 export { Teacher, type TeacherOptions } from './teacher.ts'
 

@@ -1,3 +1,4 @@
+import { ValueError } from '../../errors.ts'
 import type { Tensor } from '../../tensor.ts'
 import { Module } from '../module.ts'
 
@@ -10,12 +11,49 @@ export interface ModelOutput {
    * reads, [N, D]. In the order in which they are computed.
    */
   readonly features: Readonly<Record<string, Tensor>>
+  /** The maps before the activation at the end of each stage, by the same names. */
+  readonly preActivations?: Readonly<Record<string, Tensor>>
 }
 
-/** A classifier of images [N, C, H, W]. */
+/** What follows a model's last map. */
+export interface Classified {
+  /** [N, D] */
+  readonly penultimate: Tensor
+  /** [N, classes] */
+  readonly logits: Tensor
+}
+
+/** Scale and shift [C] of a batch normalisation. */
+export interface Norm {
+  readonly weight: Tensor
+  readonly bias: Tensor
+}
+
+/**
+ * A classifier of images [N, C, H, W]. `forward` is all that training needs; the other methods are what some
+ * distillation losses ask for, and say so where a model does not have them.
+ */
 export abstract class Model extends Module {
   abstract forward(images: Tensor): ModelOutput
+
+  /** What the model makes of its own last map [N, C, H, W], or of one like it. */
+  classify(_map: Tensor): Classified {
+    throw lacking('a classifier of maps', 'classify(map)')
+  }
+
+  /** Class activation maps [N, classes, H, W] of the last map, whose means over positions are the logits. */
+  classMaps(_map: Tensor): Tensor {
+    throw lacking('class activation maps', 'classMaps(map)')
+  }
+
+  /** The batch normalisation before the activation of each stage, by the names of `preActivations`. */
+  norms(): Readonly<Record<string, Norm>> {
+    throw lacking('batch normalisation before its activations', 'norms()')
+  }
 }
+
+const lacking = (what: string, method: string) =>
+  new ValueError(`model: it has no ${what}, got a loss that needs one. Define ${method} in the model.`)
 
 /** What every model can be asked for. */
 export interface ModelOptions {

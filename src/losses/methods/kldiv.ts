@@ -1,5 +1,6 @@
-import { klDiv } from '../ops/loss.ts'
-import { defineLoss } from './define.ts'
+import { defineLoss } from '../define.ts'
+import { positive } from '../parameters.ts'
+import { divergence } from '../parts/divergence.ts'
 
 /**
  * Knowledge distillation. Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, arXiv:1503.02531.
@@ -11,17 +12,12 @@ import { defineLoss } from './define.ts'
  */
 export const kldiv = defineLoss(
   'kldiv',
-  { temperature: 4 },
-  ({ student, teacher }, { temperature: T }) =>
-    klDiv(student.logits.div(T).logSoftmax(1), teacher.logits.div(T).logSoftmax(1), {
-      reduction: 'batchmean',
-      logTarget: true,
-    }).mul(T * T),
   {
     title: 'Knowledge distillation',
     paper: 'Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, arXiv:1503.02531',
     formula: 'T² KL(softmax(t / T) || softmax(s / T)), mean over the batch',
-    source: { temperature: 'RepDistiller and mdistiller, CIFAR-100' },
+    defaults: { temperature: positive(4, 'RepDistiller and mdistiller, CIFAR-100') },
     mix: { weight: 0.9, ce: 0.1 },
   },
+  ({ student, teacher }, { temperature: T }) => divergence(teacher.logits, student.logits, T),
 )

@@ -1,6 +1,7 @@
-import { where } from '../ops/elementwise.ts'
-import type { Tensor } from '../tensor.ts'
-import { defineLoss } from './define.ts'
+import { where } from '../../ops/elementwise.ts'
+import type { Tensor } from '../../tensor.ts'
+import { defineLoss } from '../define.ts'
+import { positive, real } from '../parameters.ts'
 
 /**
  * DIST. Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536; the
@@ -15,7 +16,19 @@ import { defineLoss } from './define.ts'
  */
 export const dist = defineLoss(
   'dist',
-  { beta: 1, gamma: 1, temperature: 4 },
+  {
+    title: 'DIST',
+    paper:
+      'Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536',
+    formula: 'T² (beta (1 - r over classes) + gamma (1 - r over the batch)), r: correlation of the softmaxes',
+    variant: "the authors' code, which has the factor T²; the paper's pseudo-code has not",
+    defaults: {
+      beta: real(1, 'image_classification_sota, dist_t4, CIFAR-100'),
+      gamma: real(1, 'image_classification_sota, dist_t4, CIFAR-100'),
+      temperature: positive(4, 'image_classification_sota, dist_t4, CIFAR-100 (1 on ImageNet)'),
+    },
+    mix: { weight: 2, ce: 1 },
+  },
   ({ student, teacher }, { beta, gamma, temperature: T }) => {
     const q = student.logits.div(T).softmax(1)
     const p = teacher.logits.div(T).softmax(1)
@@ -25,18 +38,6 @@ export const dist = defineLoss(
       .mul(beta)
       .add(intra.mul(gamma))
       .mul(T * T)
-  },
-  {
-    title: 'DIST',
-    paper:
-      'Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536',
-    formula: 'T² (beta (1 - r over classes) + gamma (1 - r over the batch)), r: correlation of the softmaxes',
-    source: {
-      beta: 'image_classification_sota, dist_t4, CIFAR-100',
-      gamma: 'image_classification_sota, dist_t4, CIFAR-100',
-      temperature: 'image_classification_sota, dist_t4, CIFAR-100 (1 on ImageNet)',
-    },
-    mix: { weight: 2, ce: 1 },
   },
 )
 

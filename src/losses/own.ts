@@ -1,0 +1,44 @@
+import { attachUpdates, type Update } from '../graph/updates.ts'
+import { Module } from '../nn/module.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** Networks that a loss trains beside the student. */
+export type Adapters = Readonly<Record<string, Module>>
+
+/** Tensors that a loss remembers from step to step. */
+export type State = Readonly<Record<string, Tensor>>
+
+/**
+ * What a loss owns beside its formula: adapters, whose parameters the student's optimiser trains, and state, which moves
+ * when a step is done. All of it is in `stateDict()` under the names given here; nothing of it is needed for inference
+ * unless the loss says how it predicts.
+ */
+export class Own<A extends Adapters = Adapters, S extends State = State> extends Module {
+  readonly adapters: A
+  readonly state: S
+  #updates: Update[] = []
+
+  constructor(adapters: A, state: S) {
+    super()
+    for (const [name, module] of Object.entries(adapters)) this.child(name, module)
+    for (const [name, values] of Object.entries(state)) this.buffer(name, values)
+    this.adapters = adapters
+    this.state = state
+  }
+
+  /**
+   * Says what `target`, a tensor of the state, becomes when the step on this loss is done, from what it was before.
+   * A loss that nobody steps on leaves it as it is, and so does evaluation mode.
+   */
+  afterStep(target: Tensor, next: (before: Tensor) => Tensor): void {
+    this.#updates.push({ target, next })
+  }
+
+  /** Makes what `afterStep` has collected part of every step on `loss`. */
+  attachTo(loss: Tensor): Tensor {
+    const updates = this.#updates
+    this.#updates = []
+    if (this.training && updates.length > 0) attachUpdates(loss, updates)
+    return loss
+  }
+}

@@ -1,0 +1,30 @@
+import { ShapeError, show } from '../../errors.ts'
+import { normalize } from '../../ops/distance.ts'
+import { where } from '../../ops/elementwise.ts'
+import type { Tensor } from '../../tensor.ts'
+import type { Layer } from '../layers.ts'
+import { equalSize } from './maps.ts'
+
+/**
+ * Where the two maps of a pair are active, [N, H * W] each: |x|^p averaged over channels, of length 1. The larger map is
+ * averaged down to the size of the smaller; one that is 0 everywhere gives 0 and gets no gradient.
+ *
+ * @throws ShapeError where the smaller map has one position: its attention is 1, whatever its values are.
+ */
+export function attentions(id: string, layer: Layer, p: number): readonly [student: Tensor, teacher: Tensor] {
+  const { student, teacher } = equalSize(id, layer)
+  if (student.shape[2]! * student.shape[3]! === 1)
+    throw new ShapeError(
+      `${id}: a map of one position has no attention to transfer, got ${layer.name.student} ${show(layer.student.shape)} and ${layer.name.teacher} ${show(layer.teacher.shape)}. Choose layers with larger maps.`,
+    )
+  return [attention(student, p), attention(teacher, p)]
+}
+
+const attention = (map: Tensor, p: number): Tensor => normalize(power(map, p).mean(1).flatten(1))
+
+/** |x|^p. Where x is 0 it gets no gradient, which for p below 1 would be infinite. */
+export function power(x: Tensor, p: number): Tensor {
+  if (p === 2) return x.square()
+  const zero = x.eq(0)
+  return where(zero, 0, where(zero, 1, x.abs()).pow(p))
+}

@@ -1,0 +1,6 @@
+import { klDiv } from '../../ops/loss.ts'
+import type { Tensor } from '../../tensor.ts'
+
+/** KL(p ‖ q) of each row, [N], from log-probabilities [N, C]: the teacher's, log p, and the student's, log q. */
+export const rowDivergences = (teacher: Tensor, student: Tensor): Tensor =>
+  klDiv(student, teacher, { reduction: 'none', logTarget: true }).sum(1)

@@ -1,0 +1,114 @@
+import { imagesOf, labelsOf } from '../data/batch.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { partnersOf, strongViews } from '../data/views.ts'
+import type { AnyBatch, Need, Progress, Side, Supplies } from '../losses/index.ts'
+import type { Model } from '../nn/models/model.ts'
+import { tapped } from '../nn/taps.ts'
+import type { Random } from '../random.ts'
+import { type Tensor, tensor } from '../tensor.ts'
+
+/** Logits of a network that no longer changes, for every sample of the training set, [size * classes]. */
+export type KnownLogits = Float32Array
+
+/** What the batches of one training run are made from. */
+export interface Sources {
+  readonly data: Dataset
+  readonly student: Model
+  readonly peer: Model | undefined
+  readonly teacher: Model
+  /** Stand in for a forward pass where nothing but the logits is needed. */
+  readonly teacherLogits: () => KnownLogits
+  readonly formerSelfLogits: () => KnownLogits
+  /** Layers to be tapped in each network. */
+  readonly taps: { readonly student: readonly string[]; readonly teacher: readonly string[] }
+  /** Whether more of the teacher than its logits is looked at. */
+  readonly teacherFeatures: boolean
+  /** Draws views and partners. */
+  readonly random: Random
+}
+
+/** Which samples a step is about, and when it is. */
+export interface StepPick {
+  readonly indices: readonly number[]
+  readonly progress: Progress
+}
+
+/** A step with its images and what the student makes of them. */
+interface Step extends StepPick {
+  readonly images: Tensor
+  readonly student: Side
+  readonly teacher: () => Side
+}
+
+/** How each need is met: the one place that knows where everything comes from. */
+const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Supplies[K] } = {
+  teacher: (_, { teacher }) => teacher(),
+  labels: ({ data }, { indices }) => labelsOf(data, indices),
+  teacherClassifier:
+    ({ teacher }) =>
+    (map) =>
+      teacher.classify(map),
+  classMaps: ({ student, teacher }, step) => ({
+    student: student.classMaps(lastMap(step.student)),
+    teacher: teacher.classMaps(lastMap(step.teacher())),
+  }),
+  teacherNorms: ({ teacher }) => teacher.norms(),
+  index: (_, { indices }) => tensor(Int32Array.from(indices)),
+  trainingSet: ({ data: { size, classes, labels } }) => ({ size, classes, labels }),
+  progress: (_, { progress }) => progress,
+  view: ({ data, student, teacher, taps, random }, { indices, progress }) => {
+    const images = strongViews(data, indices, random.fork('views').fork(progress.epoch))
+    return {
+      student: tapped(student, images, taps.student),
+      teacher: tapped(teacher, images, taps.teacher),
+    }
+  },
+  partner: ({ data, student, taps, random }, { indices, progress }) => {
+    const partners = partnersOf(data, indices, random.fork('partners').fork(progress.step))
+    return tapped(student, imagesOf(data, partners), taps.student)
+  },
+  peer: ({ peer, taps }, { images }) => tapped(peer!, images, taps.student),
+  formerSelf: ({ formerSelfLogits, data }, { indices }) => ({
+    logits: rowsOf(formerSelfLogits(), indices, data.classes),
+  }),
+}
+
+/** The batch of one step, with all that is needed. Builds graph and computes nothing. */
+export function batchOf(sources: Sources, needs: ReadonlySet<Need>, pick: StepPick): AnyBatch {
+  const { data, student, teacher, taps, teacherFeatures } = sources
+  const images = imagesOf(data, pick.indices)
+  const step: Step = {
+    ...pick,
+    images,
+    student: tapped(student, images, taps.student),
+    teacher: once(() =>
+      teacherFeatures
+        ? tapped(teacher, images, taps.teacher)
+        : { logits: rowsOf(sources.teacherLogits(), pick.indices, data.classes) },
+    ),
+  }
+  const supplied = [...needs].map((need) => [need, suppliers[need](sources, step)] as const)
+  // The warm-up of weights counts epochs, whatever the losses need.
+  return { student: step.student, progress: pick.progress, ...Object.fromEntries(supplied) }
+}
+
+function lastMap({ features = {} }: Side): Tensor {
+  return Object.values(features).findLast((x) => x.rank === 4)!
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** Rows of a flat [size * width] array as a tensor [indices, width]. */
+function rowsOf(values: Float32Array, indices: readonly number[], width: number): Tensor {
+  const rows = new Float32Array(indices.length * width)
+  indices.forEach((index, i) => {
+    rows.set(values.subarray(index * width, (index + 1) * width), i * width)
+  })
+  return tensor(rows, [indices.length, width])
+}
