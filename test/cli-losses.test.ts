@@ -140,7 +140,7 @@ describe('a description', () => {
         needs: ['labels'],
         adapters: () => ({}),
         state: () => ({}),
-        preliminary: { trains: 'adapters', epochs: () => 0 },
+        preliminary: { epochs: () => 0 },
         predict: ({ student }) => ({ student: student.logits }),
       },
       ({ student }) => student.logits.mean(),

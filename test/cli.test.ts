@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { version } from '../src/cli/version.ts'
 import { decodeSafetensors } from '../src/data/index.ts'
-import { type Ended, kdgrad } from './support/run-cli.ts'
 import { losses } from '../src/losses/index.ts'
+import { type Ended, kdgrad } from './support/run-cli.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-cli-'))

@@ -1,18 +1,18 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { device } from '../src/index.ts'
 import { testDevice } from './setup.ts'
 
 // Every TypeScript snippet of the documents is run as it is written. A hidden comment `<!-- given ... -->` before it
-// supplies the values that a reader would have at hand.
-const PAGES = ['README.md', 'docs/api.md']
+// supplies the values that a reader would have at hand; it can import another snippet of the page.
+const PAGES = ['README.md', 'docs/api.md', 'docs/add-a-loss.md']
 const root = fileURLToPath(new URL('..', import.meta.url))
-const scratch = join(root, 'test/.snippets')
+const scratch = join(root, 'test/.snippets/docs')
 /** What the given lines and the property test of api.md use without importing it. */
 const AROUND: Readonly<Record<string, string>> = {
-  Random: "import { Random } from '../../src/random.ts'",
+  Random: "import { Random } from '../../../src/random.ts'",
   tensor: "import { tensor } from 'kdgrad'",
   kldiv: "import { kldiv } from 'kdgrad/losses'",
   test: 'export const properties = []; const test = (name, run) => { properties.push(run) }',
@@ -20,6 +20,7 @@ const AROUND: Readonly<Record<string, string>> = {
 
 interface Snippet {
   readonly name: string
+  readonly path: string
   readonly code: string
 }
 
@@ -33,8 +34,10 @@ function snippetsOf(page: string): Snippet[] {
     )
     const imports = [...code.matchAll(/^import .*$/gm)].map(([line]) => line)
     const rest = code.replace(/^import .*$/gm, '')
+    const name = `${page} snippet ${i + 1}`
     return {
-      name: `${page} snippet ${i + 1}`,
+      name,
+      path: join(scratch, `${name.replaceAll(/\W+/g, '-')}.ts`),
       code: [...imports, ...missing.map((word) => AROUND[word]), given, rest].join('\n'),
     }
   })
@@ -53,10 +56,12 @@ describe.each(PAGES)('%s', (page) => {
 
   test('has snippets', () => expect(snippets.length).toBeGreaterThan(0))
 
-  test.each(snippets)('$name runs as written', async ({ name, code }) => {
-    const path = join(scratch, `${name.replaceAll(/\W+/g, '-')}.ts`)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, code)
+  beforeAll(() => {
+    mkdirSync(scratch, { recursive: true })
+    for (const { path, code } of snippets) writeFileSync(path, code)
+  })
+
+  test.each(snippets)('$name runs as written', async ({ path }) => {
     const ran = (await import(/* @vite-ignore */ path)) as { properties?: (() => Promise<void>)[] }
     for (const property of ran.properties ?? []) await property()
   })

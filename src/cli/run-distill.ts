@@ -5,7 +5,7 @@ import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
 import { UsageError } from '../errors.ts'
 import { type Model, models } from '../nn/models/index.ts'
-import { distill, type Experiment, type RunResult } from '../train/distill.ts'
+import { checkExperiment, distill, type Experiment, type RunResult } from '../train/distill.ts'
 import type { Method } from '../train/method.ts'
 import { type Recipe, recipeOf } from '../train/recipes.ts'
 import { RunFolder } from '../train/run-folder.ts'
@@ -32,6 +32,8 @@ export async function runDistill(flags: DistillFlags, choices: readonly Choice[]
   const epochs = flags.epochs ?? recipe.student.epochs
   const methods = choices.map((choice) => methodOf(choice, flags, recipe, epochs))
   const experiment = experimentOf(flags, recipe, train, test, methods)
+  // Before the folder is claimed: a run that cannot start leaves nothing behind.
+  checkExperiment(experiment)
   const config = configOf(flags, recipe, experiment, methods, on.name)
   const folder = flags.out
     ? RunFolder.claim(flags.out, config)

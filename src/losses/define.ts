@@ -29,10 +29,8 @@ export type Given<N extends Need> = Batch<N> & {
   readonly layers: readonly Layer[]
 }
 
-/** Training that comes before the main one, with an objective of its own. */
+/** Training that comes before the main one: of whatever its objective has a gradient in. */
 export interface Preliminary<N extends Need, P, O> {
-  /** What it trains: the adapters alone, or the student with them. */
-  readonly trains: PreparedPreliminary['trains']
   /** How many epochs; 0 leaves it out. */
   epochs(params: P): number
   /** What it minimises. Default: the loss itself. */
@@ -126,7 +124,6 @@ export interface Prepared {
 }
 
 export interface PreparedPreliminary {
-  readonly trains: 'adapters' | 'student and adapters'
   readonly epochs: number
   objective(batch: AnyBatch): Tensor
 }
@@ -178,7 +175,7 @@ const TRAINERS = ['weight', 'ceWeight', 'warmup'] as const
 
 function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
   const needs = spec.needs ?? (['teacher'] as const)
-  const layered = spec.layers ? { layers: text('auto', `the ${spec.layers} of each network`) } : {}
+  const layered = spec.layers ? { layers: text('auto', 'this library') } : {}
   const parameters: Parameters = { ...spec.defaults, ...layered }
   const defaults = defaultsOf(parameters) as Settings
   checkSettings(id, parameters, defaults)
@@ -233,7 +230,6 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
       own,
       layers: sizes.layers,
       preliminary: preliminary && {
-        trains: preliminary.trains,
         epochs: preliminary.epochs(all),
         objective: bound(all, own, (...of) => preliminary.objective?.(...of) ?? formula(...of)),
       },

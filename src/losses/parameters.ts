@@ -55,7 +55,7 @@ export const flag = (value: boolean, source: string): Parameter<boolean> => ({
 export const text = (value: string, source: string): Parameter<string> => ({
   value,
   source,
-  must: 'be a text',
+  must: 'be text',
   accepts: (x) => typeof x === 'string',
 })
 

@@ -87,9 +87,8 @@ export async function distill(
   observer: Observer = {},
   signal?: AbortSignal,
 ): Promise<RunResult[]> {
-  const { train, test, methods, seeds } = experiment
-  checkDataset(train)
-  checkDataset(test)
+  const { train, methods, seeds } = experiment
+  checkExperiment(experiment)
   const results: RunResult[] = []
   const run = async (name: RunName, trainee: Trainee, data: Dataset, schedule: Schedule) => {
     const result = await runOne(experiment, name, trainee, data, schedule, observer, signal)
@@ -100,25 +99,9 @@ export async function distill(
   }
   const seed = seeds[0]!
   const teacher = experiment.makeTeacher(seed)
-  const unknown = new Float32Array(train.size * train.classes)
-  const known: Record<'teacher' | 'formerSelf', Float32Array> = { teacher: unknown, formerSelf: unknown }
-  const prepare = (method: Method, student: Model, data: Dataset, seed: number, schedule: Schedule) =>
-    traineeOf(method, {
-      data,
-      student,
-      teacher,
-      teacherLogits: () => known.teacher,
-      formerSelfLogits: () => known.formerSelf,
-      random: new Random(seed).fork('supplies'),
-      makePeer: () => experiment.makeStudent(new Random(seed).fork('peer').integer(2 ** 31)),
-      batchSize: schedule.batchSize,
-      seed,
-    })
+  const known: Known = {}
+  const prepare = preparer(experiment, teacher, known)
   const dataOf = (seed: number) => studentDataOf(experiment, seed)
-  // Whatever cannot work is said before anything is trained.
-  teacher.eval()
-  for (const method of methods)
-    prepare(method, experiment.makeStudent(seed), dataOf(seed), seed, experiment.student)
 
   const own = prepare(hard, teacher, train, seed, experiment.teacher)
   if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return results
@@ -141,6 +124,45 @@ export async function distill(
     }
   }
   return results
+}
+
+/**
+ * Sizes every method for the networks and the data, and tries its losses without computing anything.
+ *
+ * @throws DataError, ShapeError or ValueError as `distill` does.
+ */
+export function checkExperiment(experiment: Experiment): void {
+  const { train, test, makeTeacher, makeStudent, methods, seeds } = experiment
+  checkDataset(train)
+  checkDataset(test)
+  const seed = seeds[0]!
+  const data = studentDataOf(experiment, seed)
+  const prepare = preparer(experiment, makeTeacher(seed).eval(), {})
+  for (const method of methods) prepare(method, makeStudent(seed), data, seed, experiment.student)
+}
+
+/** Logits that do not change any more, for the images that the students of a seed get. */
+interface Known {
+  teacher?: Float32Array
+  formerSelf?: Float32Array
+}
+
+/** Makes trainees, with what all of them share. Logits that are not known yet count as 0. */
+function preparer(experiment: Experiment, teacher: Model, known: Known) {
+  return (method: Method, student: Model, data: Dataset, seed: number, { batchSize }: Schedule): Trainee => {
+    const unknown = () => new Float32Array(data.size * data.classes)
+    return traineeOf(method, {
+      data,
+      student,
+      teacher,
+      teacherLogits: () => known.teacher ?? unknown(),
+      formerSelfLogits: () => known.formerSelf ?? unknown(),
+      random: new Random(seed).fork('supplies'),
+      makePeer: () => experiment.makeStudent(new Random(seed).fork('peer').integer(2 ** 31)),
+      batchSize,
+      seed,
+    })
+  }
 }
 
 function studentDataOf({ train, studentImages }: Experiment, seed: number): Dataset {

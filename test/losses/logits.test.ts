@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { DistillBatch } from '../../src/check/index.ts'
+import type { LogitBatch } from '../../src/check/index.ts'
 import { crossEntropy, softmax, type Tensor, tensor } from '../../src/index.ts'
 import { ce, dkd, kldiv, lskd, nkd, rld, ttm, wsld, wttm } from '../../src/losses/index.ts'
 import { testDevice } from '../setup.ts'
@@ -152,7 +152,7 @@ describe('wsld', () => {
 
 describe('rld', () => {
   /** The teacher's logits with the label above all others. */
-  const right = (batch: DistillBatch) => {
+  const right = (batch: LogitBatch) => {
     const logits = batch.teacher.logits.add(certain(batch).mul(20 / 1e4))
     return { ...batch, teacher: { logits } }
   }
@@ -224,7 +224,7 @@ describe('rld', () => {
 })
 
 /** Logits of one who is certain of the labels: 1e4 for them, 0 for the rest. */
-function certain({ labels, student }: DistillBatch): Tensor {
+function certain({ labels, student }: LogitBatch): Tensor {
   const classes = student.logits.shape[1]!
   return tensor(
     Array.from(labels.host!, (label) => Array.from({ length: classes }, (_, c) => (c === label ? 1e4 : 0))),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkLoss, distillBatch } from '../../src/check/index.ts'
-import { grad, ones, type Tensor, tensor, zeros } from '../../src/index.ts'
+import { cat, grad, ones, type Tensor, tensor, zeros } from '../../src/index.ts'
 import { type Batch, cc, ickd, nst, pkt, rkd, type Settings, sp } from '../../src/losses/index.ts'
 import { testDevice } from '../setup.ts'
 import { maps, same, vectors } from '../support/features.ts'
@@ -141,6 +141,17 @@ test('equal samples in all but rounding get no gradient from rkd', async () => {
   expect(await largest.item()).toBeLessThan(100)
 })
 
+test('pkt is finite for samples that point in opposite directions, however their cosine is rounded', () =>
+  fc.assert(
+    fc.asyncProperty(vectors(), async ({ s, t }) => {
+      const one = s.slice([[0, 1]])
+      const opposite = cat([one, one.mul(-3)])
+      const y = pkt(featuresBatch([opposite], [t.slice([[0, 2]])]), { eps: 1e-16 })
+      expect(await y.item()).toSatisfy(Number.isFinite)
+      expect(await grad(y, [s])[0]!.data()).toSatisfy((g: Float64Array) => g.every(Number.isFinite))
+    }),
+  ))
+
 describe('adapters', () => {
   const batch = featuresBatch([ones([2, 3, 2, 2])], [ones([2, 5, 4, 4])])
   const shapes = (loss: { prepare: typeof cc.prepare }, params: Settings) =>
@@ -148,9 +159,9 @@ describe('adapters', () => {
 
   test('of ickd lead to the channels of the teacher, or are none', () => {
     expect(shapes(ickd, {})).toEqual([
-      ['adapter1.conv.weight', [5, 3, 1, 1]],
-      ['adapter1.bn.weight', [5]],
-      ['adapter1.bn.bias', [5]],
+      ['layer1.conv1.weight', [5, 3, 1, 1]],
+      ['layer1.bn1.weight', [5]],
+      ['layer1.bn1.bias', [5]],
     ])
     expect(
       ickd

@@ -72,7 +72,7 @@ describe('parameters', () => {
     [{ copies: 0 }, 'everything: copies must be a whole number of at least 1, got 0. Its default is 1.'],
     [{ form: 'max' }, 'everything: form must be one of mean, sum, got max. Its default is mean.'],
     [{ square: 1 }, 'everything: square must be true or false, got 1. Its default is true.'],
-    [{ note: 3 }, 'everything: note must be a text, got 3. Its default is .'],
+    [{ note: 3 }, 'everything: note must be text, got 3. Its default is .'],
     [{ slope: Number.NaN }, 'everything: slope must be a finite number, got NaN. Its default is -1.'],
   ])('%o is refused', (params, message) => {
     expect(() => everything(batch, untyped(params))).toThrow(

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { type DistillBatch, type DistillBatchOptions, distillBatch } from '../../src/check/index.ts'
+import { numbers } from '../../src/check/batches.ts'
+import { type LogitBatch, type LogitBatchOptions, logitBatch } from '../../src/check/index.ts'
 import { grad, type Tensor, tensor } from '../../src/index.ts'
+import type { Progress } from '../../src/losses/index.ts'
 import { testDevice } from '../setup.ts'
 
 /** Of the largest number, or of 1. */
@@ -22,10 +24,26 @@ export async function zero(x: Tensor): Promise<void> {
   expect(Array.from(await x.data(), Math.abs)).toEqual(Array(x.size).fill(0))
 }
 
+/** A batch of logits with all that a loss on logits can need beside them. */
+export interface ViewBatch extends LogitBatch {
+  readonly view: Pick<LogitBatch, 'student' | 'teacher'>
+  readonly progress: Progress
+}
+
+const viewBatch = (options: LogitBatchOptions) =>
+  logitBatch(options).chain((batch) => {
+    const { size, shape } = batch.student.logits
+    const side = numbers(size, 6).map((values) => ({ logits: tensor(values, shape) }))
+    return fc
+      .record({ student: side, teacher: side, epoch: fc.integer({ min: 1, max: 20 }) })
+      .map(({ epoch, ...view }): ViewBatch => ({ ...batch, view, progress: { epoch, epochs: 20, step: 0 } }))
+  })
+
 export const check = (
-  property: (batch: DistillBatch, temperature: number) => Promise<void>,
-  options: DistillBatchOptions = {},
-) => fc.assert(fc.asyncProperty(distillBatch(options), fc.constantFrom(0.5, 1, 4), property))
+  property: (batch: ViewBatch, temperature: number) => Promise<void>,
+  options: LogitBatchOptions = {},
+  parameters: { readonly numRuns?: number } = {},
+) => fc.assert(fc.asyncProperty(viewBatch(options), fc.constantFrom(0.5, 1, 4), property), parameters)
 
 /** Gradient in the student's logits. */
 export const gradient = (
@@ -44,7 +62,7 @@ export async function sameLoss(
 }
 
 /** One sample of a batch, as a batch whose gradient reaches the whole one. */
-export function sample(batch: DistillBatch, i: number) {
+export function sample(batch: LogitBatch, i: number) {
   const row = (x: Tensor) => x.slice([[i, i + 1]])
   return {
     student: { logits: row(batch.student.logits) },
@@ -54,7 +72,7 @@ export function sample(batch: DistillBatch, i: number) {
 }
 
 /** The samples of a batch one by one. */
-export const samples = (batch: DistillBatch) =>
+export const samples = (batch: LogitBatch) =>
   Array.from({ length: batch.labels.size }, (_, i) => sample(batch, i))
 
 export const total = (terms: readonly Tensor[]): Tensor => terms.reduce((sum, term) => sum.add(term))

@@ -8,7 +8,7 @@ import { sumOf } from '../parts/sums.ts'
 
 /**
  * Activation boundaries. Heo, Lee, Yun, Choi: Knowledge Transfer via Distillation of Activation Boundaries Formed by
- * Hidden Neurons, AAAI 2019, arXiv:1811.03233, eq. 5 to 7.
+ * Hidden Neurons, AAAI 2019, arXiv:1811.03233.
  *
  *     AB = 3/1000 · 1/N · sum over layers k = 1 ... L of 2^(k - L) · sum over elements of ρ(C(F_s), F_t)
  *     ρ(s, t) = max(m - s, 0)² where t > 0,   max(m + s, 0)² elsewhere
@@ -38,7 +38,7 @@ export const ab = defineLoss(
           ? undefined
           : new Regressor('ab', layer, { random, norm: true, relu: false }),
       ),
-    preliminary: { trains: 'student and adapters', epochs: ({ initEpochs }) => initEpochs },
+    preliminary: { epochs: ({ initEpochs }) => initEpochs },
   },
   ({ layers }, { margin }, { adapters }) => {
     const last = layers.length - 1

@@ -10,7 +10,7 @@ import { resized } from '../parts/maps.ts'
 
 /**
  * Class attention transfer. Guo, Yan, Li, Lin: Class Attention Transfer Based Knowledge Distillation, CVPR 2023,
- * arXiv:2304.12777, eq. 5.
+ * arXiv:2304.12777.
  *
  *     CAT-KD = mean over all elements of ( Q(A_s) - Q(A_t) )²
  *     Q(A) = A averaged down to resolution x resolution, each class's map of length 1

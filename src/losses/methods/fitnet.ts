@@ -35,7 +35,7 @@ export const fitnet = defineLoss(
         )
       return { regressor: new Regressor('fitnet', hint!, { random, norm: sized, relu: sized }) }
     },
-    preliminary: { trains: 'student and adapters', epochs: ({ initEpochs }) => initEpochs },
+    preliminary: { epochs: ({ initEpochs }) => initEpochs },
   },
   ({ layers: [hint] }, _, { adapters }) => mseLoss(adapters.regressor.forward(hint!.student), hint!.teacher),
 )

@@ -10,7 +10,7 @@ import { checkMaps, smallerSize } from '../parts/maps.ts'
 import { sumOf } from '../parts/sums.ts'
 
 /**
- * Flow of the solution procedure. Yim, Joo, Bae, Kim: A Gift from Knowledge Distillation, CVPR 2017, eq. 1 and 2.
+ * Flow of the solution procedure. Yim, Joo, Bae, Kim: A Gift from Knowledge Distillation, CVPR 2017.
  *
  *     G(U, V)[c, d] = mean over positions of U[c] V[d],   for neighbouring maps U [N, C, H, W] and V [N, D, H, W]
  *     FSP = sum over neighbours of mean( (G_s - G_t)² )
@@ -41,7 +41,6 @@ export const fsp = defineLoss(
         return adapter && from !== to ? new ConvStack(from, [{ channels: to, kernel: 1 }], random) : undefined
       }),
     preliminary: {
-      trains: 'student and adapters',
       epochs: ({ initEpochs }) => initEpochs,
       objective: ({ layers }, { initWeight }, { adapters }) =>
         flows(adapted(layers, adapters)).mul(initWeight),

@@ -7,7 +7,7 @@ import { checkMaps } from '../parts/maps.ts'
 
 /**
  * Factor transfer. Kim, Park, Kwak: Paraphrasing Complex Network: Network Compression via Factor Transfer, NeurIPS 2018,
- * arXiv:1802.04977, eq. 3.
+ * arXiv:1802.04977.
  *
  *     FT = mean over all elements of |Q(T(F_s)) - Q(P(F_t))|^p2
  *     form 'attention':  Q(F) = mean over channels of |F|^p1, flattened, of length 1
@@ -49,7 +49,6 @@ export const ft = defineLoss(
       }
     },
     preliminary: {
-      trains: 'adapters',
       epochs: ({ initEpochs }) => initEpochs,
       objective: ({ layers: [last] }, _, { adapters: { paraphraser } }) =>
         mseLoss(paraphraser.forward(last!.teacher), last!.teacher),

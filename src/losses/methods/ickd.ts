@@ -3,9 +3,10 @@ import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import type { Layer } from '../layers.ts'
 import { flag } from '../parameters.ts'
+import { adapted, byLayer } from '../parts/by-layer.ts'
+import { ConvStack } from '../parts/conv-stack.ts'
 import { gramOfLengthOne } from '../parts/gram.ts'
 import { checkMaps } from '../parts/maps.ts'
-import { Projection } from '../parts/projection.ts'
 import { sumOf } from '../parts/sums.ts'
 
 /**
@@ -34,32 +35,27 @@ export const ickd = defineLoss(
     defaults: { adapter: flag(true, "the authors' code") },
     layers: 'last map',
     mix: { weight: 2.5, ce: 1 },
-    adapters: ({ layers }, { adapter }, random): Readonly<Record<string, Projection>> =>
-      Object.fromEntries(
-        layers.flatMap(({ student, teacher }, i) => {
-          const name = adapterOf(i)
-          return adapter
-            ? [[name, new Projection(student.shape[1]!, teacher.shape[1]!, random.fork(name))]]
-            : []
-        }),
+    adapters: ({ layers }, { adapter }, random) =>
+      byLayer(layers, random, ({ student, teacher }, random) =>
+        adapter
+          ? new ConvStack(
+              student.shape[1]!,
+              [{ channels: teacher.shape[1]!, kernel: 1, bias: false, norm: true }],
+              random,
+            )
+          : undefined,
       ),
   },
-  ({ layers }, _, { adapters }) =>
+  ({ layers }, { adapter }, { adapters }) =>
     sumOf(
-      layers.map((layer, i) => {
+      adapted(layers, adapters).map((layer) => {
         checkMaps('ickd', layer)
-        const adapter = adapters[adapterOf(i)]
         if (!adapter) checkChannels(layer)
-        const difference = correlation(adapter?.forward(layer.student) ?? layer.student).sub(
-          correlation(layer.teacher),
-        )
+        const difference = correlation(layer.student).sub(correlation(layer.teacher))
         return difference.square().mean([0, 1]).sum()
       }),
     ),
 )
-
-/** The adapter of layer `i`, counted from 1. */
-const adapterOf = (i: number): string => `adapter${i + 1}`
 
 /** Of every two channels of a map [N, C, H, W]: [N, C, C]. */
 const correlation = (map: Tensor): Tensor => gramOfLengthOne(map.flatten(2))

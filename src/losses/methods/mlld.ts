@@ -37,7 +37,7 @@ export const mlld = defineLoss(
       "form 'published': the authors' code, quirks included; form 'meant': masks pick samples and classes, all terms of the strong view",
     defaults: {
       temperature: positive(4, "the authors' code, CIFAR-100"),
-      instanstrongCe: nonNegative(0.9, "the authors' code, CIFAR-100: KD_WEIGHT"),
+      instanceWeight: nonNegative(0.9, "the authors' code, CIFAR-100: KD_WEIGHT"),
       classWeight: nonNegative(0.9, "the authors' code, CIFAR-100: KD_WEIGHT"),
       batchWeight: nonNegative(0.9, "the authors' code, CIFAR-100: KD_WEIGHT"),
       strongCe: nonNegative(0.1, "the authors' code, CIFAR-100: the strong view's cross-entropy"),
@@ -53,7 +53,7 @@ export const mlld = defineLoss(
     const levels =
       form === 'published' ? published(weak, strong, temperatures) : meant(weak, strong, temperatures)
     return sumOf([
-      levels.instance.mul(weights.instanstrongCe),
+      levels.instance.mul(weights.instanceWeight),
       levels.classes.mul(weights.classWeight),
       levels.batch.mul(weights.batchWeight),
       crossEntropy(strong.s, labels).mul(weights.strongCe),
@@ -112,18 +112,9 @@ const instance = ({ s, t }: Pair, T: number): Tensor =>
 /** 1 for the samples [N] of which the teacher is not surer, and the classes [C] that have not more of it, than the median. */
 function unsure(teacher: Tensor): { samples: Tensor; classes: Tensor } {
   const p = teacher.softmax(1)
-  const low = (x: Tensor) => x.le(median(x)).toFloat()
+  // Not above the median is not above the lower one of the two in the middle.
+  const low = (x: Tensor) => x.le(x.sort(0).values.select(0, Math.floor((x.size - 1) / 2))).toFloat()
   return { samples: low(p.amax(1)), classes: low(p.sum(0)) }
-}
-
-/** Of an even number of entries the mean of the two in the middle. */
-function median(x: Tensor): Tensor {
-  const middle = (x.size - 1) / 2
-  const { values } = x.sort(0)
-  return values
-    .select(0, Math.floor(middle))
-    .add(values.select(0, Math.ceil(middle)))
-    .div(2)
 }
 
 function teacherOf(

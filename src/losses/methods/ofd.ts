@@ -10,7 +10,7 @@ import { sumOf } from '../parts/sums.ts'
 
 /**
  * Overhaul of feature distillation. Heo, Kim, Yun, Park, Kwak, Choi: A Comprehensive Overhaul of Feature Distillation,
- * ICCV 2019, arXiv:1904.01866, eq. 3 to 6.
+ * ICCV 2019, arXiv:1904.01866.
  *
  *     OFD = 1/N · sum over layers k = 1 ... L of 2^(k - L) · sum over elements of d(C(F_s), max(F_t, m))
  *     d(s, t) = 0 where s ≤ t ≤ 0,   (s - t)² elsewhere

@@ -3,9 +3,8 @@ import type { Tensor } from '../../tensor.ts'
 import type { Side } from '../batch.ts'
 import { defineLoss } from '../define.ts'
 import type { Layer } from '../layers.ts'
-import type { Own } from '../own.ts'
 import { count } from '../parameters.ts'
-import { Abf, reviewed, sizeOf } from '../parts/abf.ts'
+import { Abf, reviewed } from '../parts/abf.ts'
 import { hcl } from '../parts/hcl.ts'
 import { checkNormalisable } from '../parts/normalisable.ts'
 import { sumOf } from '../parts/sums.ts'
@@ -48,8 +47,7 @@ export const reviewkd = defineLoss(
   ({ layers, teacher }, _, own) => {
     const { maps, targets } = levelsOf(layers, teacher)
     layers.forEach(({ name }, i) => {
-      for (const x of [maps[i]!, targets[i]!])
-        checkNormalisable('reviewkd', own as Own, name.student, [x.shape[0]!, ...sizeOf(x)])
+      for (const x of [maps[i]!, targets[i]!]) checkNormalisable('reviewkd', own, name.student, x)
     })
     const modules = maps.map((_, i) => own.adapters[levelName(i)]!)
     return sumOf(reviewed(modules, maps, targets).map((map, i) => hcl(map, targets[i]!)))

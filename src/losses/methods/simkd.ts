@@ -8,7 +8,7 @@ import { checkMaps, equalSize, resized } from '../parts/maps.ts'
 
 /**
  * SimKD. Chen, Mei, Zhang, Wang, Feng, Chen: Knowledge Distillation with the Reused Teacher Classifier, CVPR 2022,
- * arXiv:2203.14001, eq. 4.
+ * arXiv:2203.14001.
  *
  *     SimKD = mean over all elements of ( P(F_s) - F_t )²
  *

@@ -6,7 +6,7 @@ import { checkMaps, resized } from '../parts/maps.ts'
 
 /**
  * Softmax regression representation learning. Yang, Martinez, Bulat, Tzimiropoulos: Knowledge Distillation via Softmax
- * Regression Representation Learning, ICLR 2021, eq. 5 and 6.
+ * Regression Representation Learning, ICLR 2021.
  *
  *     SRRL = α mean( (h_s - h_t)² ) + β mean( (W h_s - z_t)² )
  *

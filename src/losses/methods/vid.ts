@@ -8,7 +8,7 @@ import { sumOf } from '../parts/sums.ts'
 
 /**
  * Variational information distillation. Ahn, Hu, Damianou, Lawrence, Dai: Variational Information Distillation for
- * Knowledge Transfer, CVPR 2019, arXiv:1904.05835, eq. 3 to 6.
+ * Knowledge Transfer, CVPR 2019, arXiv:1904.05835.
  *
  *     VID = sum over layers of mean( 1/2 ( (μ(F_s) - F_t)² / v + log v ) ),   v = softplus(a) + eps per channel
  *

@@ -69,7 +69,7 @@ function fused(att: Conv2d, x: Tensor, below: Tensor): Tensor {
 }
 
 /** Height and width of a map [N, C, H, W]. */
-export const sizeOf = ({ shape }: Tensor): readonly [number, number] => [shape[2]!, shape[3]!]
+const sizeOf = ({ shape }: Tensor): readonly [number, number] => [shape[2]!, shape[3]!]
 
 /** The student's maps, shallow to deep, through their modules from the deepest up: each of the size of its target. */
 export function reviewed(

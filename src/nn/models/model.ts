@@ -38,7 +38,7 @@ export abstract class Model extends Module {
 
   /** What the model makes of its own last map [N, C, H, W], or of one like it. */
   classify(_map: Tensor): Classified {
-    throw lacking('a classifier of maps', 'classify(map)')
+    throw lacking('classifier of maps', 'classify(map)')
   }
 
   /** Class activation maps [N, classes, H, W] of the last map, whose means over positions are the logits. */

@@ -1,7 +1,8 @@
 import { cat, linear, normalize } from '../../../src/index.ts'
-import { reviewkd } from '../../../src/losses/index.ts'
+import { type Labels, reviewkd } from '../../../src/losses/index.ts'
 import { Abf, reviewed } from '../../../src/losses/parts/abf.ts'
 import { contrast } from '../../../src/losses/parts/contrast-memory.ts'
+import { type ExitSettings, exitLoss } from '../../../src/losses/parts/exits.ts'
 import { hcl } from '../../../src/losses/parts/hcl.ts'
 import { Random } from '../../../src/random.ts'
 import { type Tensor, tensor } from '../../../src/tensor.ts'
@@ -79,6 +80,27 @@ export const contrastMethods: MethodCalls = {
       },
       parameters,
     }
+  },
+  byot: (inputs, params) => {
+    const { variant, alpha, beta, temperature } = params as Omit<ExitSettings, 'variant'> & {
+      variant: string
+    }
+    const journal = variant === 'adapters'
+    const adapted = (x: Tensor, k: number) =>
+      linear(x, floats(inputs, `adapter${k}.weight`), floats(inputs, `adapter${k}.bias`))
+    const features = series(inputs, 'feat').map((x, k) => (journal && k > 0 ? adapted(x, k) : x))
+    // The cases count from the deepest exit.
+    const [deepest, ...shallow] = series(inputs, 'logits').map((logits, k) => ({
+      logits,
+      feature: features[k]!,
+    }))
+    const parts = exitLoss(deepest!, shallow.reverse(), inputs.target as Labels, {
+      variant: journal ? 'journal' : (variant as ExitSettings['variant']),
+      alpha,
+      beta,
+      temperature,
+    })
+    return { outputs: { ...parts } }
   },
 }
 

@@ -49,19 +49,19 @@ export const relationMethods: MethodCalls = {
     const prepared = ickd.prepare(batch, { adapter })
     if (!adapter) return { outputs: { loss: prepared(batch) } }
     const parameters = loadInto(prepared, inputs, {
-      'adapter1.conv.weight': 'weight',
-      'adapter1.bn.weight': 'bn.weight',
-      'adapter1.bn.bias': 'bn.bias',
-      'adapter1.bn.running_mean': 'bn.runningMean',
-      'adapter1.bn.running_var': 'bn.runningVar',
+      'layer1.conv1.weight': 'weight',
+      'layer1.bn1.weight': 'bn.weight',
+      'layer1.bn1.bias': 'bn.bias',
+      'layer1.bn1.running_mean': 'bn.runningMean',
+      'layer1.bn1.running_var': 'bn.runningVar',
     })
     const loss = prepared(batch)
     return {
       outputs: {
         loss,
-        runningMean: stateAfter(prepared, loss, 'adapter1.bn.running_mean'),
-        runningVar: stateAfter(prepared, loss, 'adapter1.bn.running_var'),
-        adapted: applied(prepared, 'adapter1', inputs.s),
+        runningMean: stateAfter(prepared, loss, 'layer1.bn1.running_mean'),
+        runningVar: stateAfter(prepared, loss, 'layer1.bn1.running_var'),
+        adapted: applied(prepared, 'layer1', inputs.s),
       },
       parameters,
     }
