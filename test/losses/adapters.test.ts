@@ -70,7 +70,7 @@ describe('ab', () => {
       ['layer3.bn.weight', [5]],
       ['layer3.bn.bias', [5]],
     ])
-    expect(prepared.preliminary).toMatchObject({ trains: 'student and adapters', epochs: 30 })
+    expect(prepared.preliminary).toMatchObject({ epochs: 30 })
     expect(ab.mix).toEqual({ weight: 0, ce: 1 })
   })
 })

@@ -13,7 +13,7 @@ import { traineeOf } from '../../src/train/trainee.ts'
 
 // Every loss in the registry trains a student through the trainer, which knows none of them by name.
 
-const SIDE = 12
+const SIDE = 16
 /** Noise of three classes: nothing to learn, all to compute. */
 const data: Dataset = {
   name: 'noise',

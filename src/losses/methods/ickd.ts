@@ -36,20 +36,16 @@ export const ickd = defineLoss(
     layers: 'last map',
     mix: { weight: 2.5, ce: 1 },
     adapters: ({ layers }, { adapter }, random) =>
-      byLayer(layers, random, ({ student, teacher }, random) =>
-        adapter
-          ? new ConvStack(
-              student.shape[1]!,
-              [{ channels: teacher.shape[1]!, kernel: 1, bias: false, norm: true }],
-              random,
-            )
-          : undefined,
-      ),
+      byLayer(layers, random, (layer, random) => {
+        checkMaps('ickd', layer)
+        const [from, to] = [layer.student.shape[1]!, layer.teacher.shape[1]!]
+        const plan = { channels: to, kernel: 1, bias: false, norm: true } as const
+        return adapter ? new ConvStack(from, [plan], random) : undefined
+      }),
   },
   ({ layers }, { adapter }, { adapters }) =>
     sumOf(
       adapted(layers, adapters).map((layer) => {
-        checkMaps('ickd', layer)
         if (!adapter) checkChannels(layer)
         const difference = correlation(layer.student).sub(correlation(layer.teacher))
         return difference.square().mean([0, 1]).sum()

@@ -1,4 +1,5 @@
 import type { Tensor } from '../../tensor.ts'
+import { gram } from './gram.ts'
 
 /**
  * How differently two networks correlate classes over a batch: what each class adds, [C], to
@@ -15,8 +16,5 @@ export const classCorrelation = (student: Tensor, teacher: Tensor, T: number): T
  */
 export const batchCorrelation = (student: Tensor, teacher: Tensor, T: number): Tensor =>
   perRow(gram(student.div(T).softmax(1)), gram(teacher.div(T).softmax(1)))
-
-/** Inner products of the rows of x. */
-const gram = (x: Tensor): Tensor => x.matmul(x.transpose())
 
 const perRow = (a: Tensor, b: Tensor): Tensor => a.sub(b).square().sum(1).div(a.shape[0]!)
