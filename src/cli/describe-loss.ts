@@ -92,7 +92,7 @@ const layersText: Readonly<Record<LayerKind, string>> = {
   'middle map': 'the middle map [N, C, H, W] of each network',
   maps: 'every map [N, C, H, W] of each network',
   'pre-activations': 'every map [N, C, H, W] before its activation',
-  'maps and pooled': 'every map [N, C, H, W] and the pooled feature of each network',
+  'maps and pooled': 'every map [N, C, H, W] of each network, and its last one averaged over positions',
 }
 
 const partText: Readonly<Record<Part, string>> = {

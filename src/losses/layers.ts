@@ -5,7 +5,7 @@ import type { Side } from './batch.ts'
 
 /**
  * Which features a loss compares where `layers` is 'auto'. A map is [N, C, H, W]; the pooled feature is the last vector
- * [N, D], or the mean over positions of the last map where there is none.
+ * [N, D], or the mean over positions of the last map where there is none. 'maps and pooled' takes that mean in any case.
  */
 export type LayerKind = 'pooled' | 'last map' | 'middle map' | 'maps' | 'pre-activations' | 'maps and pooled'
 
@@ -17,7 +17,7 @@ export interface Layer {
   readonly teacher: Tensor
 }
 
-/** The name under which the pooled feature goes where the last map had to be pooled. */
+/** The name under which the mean over positions of the last map goes. */
 const POOLED = 'pooled'
 
 /** The names in a `layers` text: `stage1,stage2`, or `student:teacher` where they differ. Undefined for 'auto'. */
@@ -103,12 +103,13 @@ function automatic(
   const all = Object.entries(features)
   const maps = all.filter(([, x]) => x.rank === 4)
   const last = maps.at(-1)
-  const pooled: readonly Named[] = [
-    all.filter(([, x]) => x.rank === 2).at(-1) ?? (last && ([POOLED, mean(last[1], [2, 3])] as const)),
-  ].filter((layer) => layer !== undefined)
-  if (kind === 'pooled') return pooled
   if (kind === 'maps') return maps
-  if (kind === 'maps and pooled') return maps.length === 0 ? [] : [...maps, ...pooled]
-  const one = kind === 'middle map' ? maps[Math.floor(maps.length / 2)] : last
+  const pooled = last && ([POOLED, mean(last[1], [2, 3])] as const)
+  if (kind === 'maps and pooled') return pooled ? [...maps, pooled] : []
+  const one = {
+    pooled: all.findLast(([, x]) => x.rank === 2) ?? pooled,
+    'middle map': maps[Math.floor(maps.length / 2)],
+    'last map': last,
+  }[kind]
   return one ? [one] : []
 }

@@ -119,11 +119,12 @@ describe('reviewkd', () => {
         const batch = { student: sideOf([4, 4, 4], phase, n), teacher: sideOf([4, 4, 4], phase + 1, n) }
         const prepared = reviewkd.prepare({ student: sideOf([4, 4, 4], 0), teacher: sideOf([4, 4, 4], 1) })
         makeTransparent(prepared, 4)
-        const wanted = Object.entries(batch.student.features).map(([name, x]) => {
-          const t = batch.teacher.features[name]!
-          return x.rank === 4 ? hcl(x, t) : x.sub(t).square().mean()
-        })
-        await near(prepared(batch), await wanted.reduce((sum, level) => sum.add(level)).item())
+        const [s, t] = [batch.student.features, batch.teacher.features]
+        const pooled = (x: Tensor) => x.mean([2, 3], true)
+        const wanted = hcl(s.stage1!, t.stage1!)
+          .add(hcl(s.stage2!, t.stage2!))
+          .add(hcl(pooled(s.stage2!), pooled(t.stage2!)))
+        await near(prepared(batch), await wanted.item())
       }),
     ))
 
@@ -136,19 +137,22 @@ describe('reviewkd', () => {
     }
     const given = { student, teacher: { ...teacher, preActivations: before } }
     const instead = { student, teacher: { ...teacher, features: { ...teacher.features, ...before } } }
-    const value = await reviewkd.prepare(given)(given).item()
-    expect(value).toBe(await reviewkd.prepare(instead)(instead).item())
+    const layers = 'stage1,stage2,penultimate'
+    const value = await reviewkd.prepare(given, { layers })(given).item()
+    expect(value).toBe(await reviewkd.prepare(instead, { layers })(instead).item())
     const plain = { student, teacher }
-    expect(value).not.toBe(await reviewkd.prepare(plain)(plain).item())
+    expect(value).not.toBe(await reviewkd.prepare(plain, { layers })(plain).item())
   })
 
   test('sizes its modules by the channels, and by the deepest level inside', () => {
     const first = { student: sideOf(widths, 0), teacher: sideOf([7, 8, 9], 1) }
     const shapes = (params = {}) =>
       Object.fromEntries(
-        [...reviewkd.prepare(first, params).own.namedParameters()].flatMap(([name, { shape }]) =>
-          name.includes('.bn') ? [] : [[name, shape]],
-        ),
+        [
+          ...reviewkd
+            .prepare(first, { layers: 'stage1,stage2,penultimate', ...params })
+            .own.namedParameters(),
+        ].flatMap(([name, { shape }]) => (name.includes('.bn') ? [] : [[name, shape]])),
       )
     expect(shapes()).toEqual({
       'level1.conv1.weight': [6, 4, 1, 1],
@@ -198,7 +202,7 @@ describe('reviewkd', () => {
     const batch = { student: sideOf(widths, 0), teacher: sideOf(widths, 1) }
     const alone = { student: sideOf(widths, 0, 1), teacher: sideOf(widths, 1, 1) }
     const onlySample =
-      'reviewkd: one sample alone cannot be normalised where its map is 1x1, got penultimate [1, 6, 1, 1]. Choose a batch size that leaves no single sample over, or layers with larger maps.'
+      'reviewkd: one sample alone cannot be normalised where its map is 1x1, got pooled [1, 5, 1, 1]. Choose a batch size that leaves no single sample over, or layers with larger maps.'
     const { stage2: _, ...fewer } = batch.teacher.features
 
     test.each([
@@ -207,7 +211,7 @@ describe('reviewkd', () => {
       [
         'unequal numbers of levels',
         () => reviewkd.prepare({ ...batch, teacher: { ...batch.teacher, features: fewer } }),
-        "reviewkd: student and teacher have different numbers of layers, got stage1 [3, 4, 6, 6], stage2 [3, 5, 3, 3], penultimate [3, 6] and stage1 [3, 4, 6, 6], penultimate [3, 6]. Name the pairs, as in layers 'stage1:stage2'.",
+        "reviewkd: student and teacher have different numbers of layers, got stage1 [3, 4, 6, 6], stage2 [3, 5, 3, 3], pooled [3, 5] and stage1 [3, 4, 6, 6], pooled [3, 4]. Name the pairs, as in layers 'stage1:stage2'.",
       ],
       [
         'what is no map and no vector',

@@ -96,7 +96,7 @@ describe('layers', () => {
     expect(compared('last map')).toEqual(['stage2:stage2'])
     expect(compared('middle map')).toEqual(['stage2:stage2'])
     expect(compared('maps')).toEqual(['stage1:stage1', 'stage2:stage2'])
-    expect(compared('maps and pooled')).toEqual(['stage1:stage1', 'stage2:stage2', 'penultimate:penultimate'])
+    expect(compared('maps and pooled')).toEqual(['stage1:stage1', 'stage2:stage2', 'pooled:pooled'])
   })
 
   test('are named, in pairs where the networks call them differently', () => {

@@ -14,7 +14,7 @@ import { sumOf } from '../parts/sums.ts'
  *
  *     ReviewKD = sum over levels of HCL(R_i, T_i),   R_i = what Abf makes of S_i and of the levels below it
  *
- * S_i: the student's maps [N, C, H, W] from shallow to deep, and its pooled feature [N, D] as a map of size 1x1. T_i: the
+ * S_i: the student's maps [N, C, H, W] from shallow to deep, and the last one averaged over positions, of size 1x1. T_i: the
  * teacher's, before the activation wherever the teacher gives that, as published. Where a stage ends in a pooling that
  * is the map before the pooling, so T_i can be larger than the teacher's feature; R_i is brought to its size. Channels
  * are read off the first batch, sizes off every batch. The fusion modules are dropped for inference.
