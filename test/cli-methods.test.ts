@@ -109,3 +109,14 @@ test('layers can be modules inside the networks', async () => {
     'at: compares bn1 [N, 4, 28, 28] -> bn1 [N, 8, 28, 28]; conv2 [N, 8, 14, 14] -> bn2 [N, 16, 14, 14]',
   )
 })
+
+test('where no method has a teacher, none is trained', async () => {
+  const { code, err, out } = await kdgrad([...quick, '--losses', 'byot,pskd', '--out', folder('free')])
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  const summary = JSON.parse(read('free', 'summary.json')) as { row: string }[]
+  expect(summary.map(({ row }) => row)).toEqual(['alone', 'alone x0.5', 'alone x2', 'byot', 'pskd'])
+  expect(out).toContain(
+    'No method has a teacher. Of the 60 images of glyphs train, every student has seen the same 20 of them, drawn anew per seed.',
+  )
+})

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { device } from '../src/index.ts'
+import { losses } from '../src/losses/index.ts'
 import { testDevice } from './setup.ts'
 
 // Every TypeScript snippet of the documents is run as it is written. A hidden comment `<!-- given ... -->` before it
@@ -65,6 +66,11 @@ describe.each(PAGES)('%s', (page) => {
     const ran = (await import(/* @vite-ignore */ path)) as { properties?: (() => Promise<void>)[] }
     for (const property of ran.properties ?? []) await property()
   })
+})
+
+test('the README lists every published loss', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8')
+  for (const id of losses.keys()) if (id !== 'ce') expect(text).toContain(`\`${id}\``)
 })
 
 test('the README names no file that is missing', () => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { defineOp } from '../src/graph/define.ts'
 import { crossEntropy, klDiv, softmax, type Tensor, tensor, where } from '../src/index.ts'
-import { defineLoss, dkd, kldiv } from '../src/losses/index.ts'
+import { at, defineLoss, dkd, kldiv, pskd, real } from '../src/losses/index.ts'
+import { Linear } from '../src/nn/index.ts'
+import { Random } from '../src/random.ts'
 
 // Checked by `tsc` (npm test begins with it): each `@ts-expect-error` is itself an error once its line compiles.
 
@@ -14,6 +16,10 @@ const mask = tensor([
   [true, false],
   [false, true],
 ])
+
+const trainingSet = { size: 2, classes: 2, labels: Int32Array.of(0, 1) }
+const progress = { epoch: 1, epochs: 1, step: 0 }
+const map = new Linear(2, 2, { random: new Random(0) })
 
 /** Never called: these lines are for the compiler. */
 export function refused(): void {
@@ -62,6 +68,19 @@ export function refused(): void {
   kldiv({ student: side, teacher: side }, { beta: 1 })
   // @ts-expect-error the formula must give a tensor
   defineLoss('typesLoss', {}, () => 1)
+  // @ts-expect-error at's form is 'code' or 'paper'
+  at({ student: side, teacher: side }, { form: 'both' })
+  // @ts-expect-error the index is an int tensor
+  pskd.prepare({ student: side, labels, index: logits, trainingSet, progress })
+  const own = { needs: ['labels'] as const, adapters: () => ({ map }) }
+  // @ts-expect-error it asked for labels, so there may be no teacher
+  defineLoss('typesNeeds', own, ({ teacher }) => teacher.logits.mean())
+  // @ts-expect-error it has no adapter of that name
+  defineLoss('typesAdapters', own, (_, __, { adapters }) => adapters.mop.weight.mean())
+  // @ts-expect-error it has no parameter of that name
+  defineLoss('typesDefaults', { defaults: { p: real(1, 'here') } }, ({ student }, { q }) =>
+    student.logits.mul(q),
+  )
 }
 
 test('values come back in the type that their kind has', async () => {

@@ -1,3 +1,4 @@
+import type { Dataset } from '../data/dataset.ts'
 import type { Curve } from '../train/curves.ts'
 import type { Experiment, RunResult } from '../train/distill.ts'
 import type { Mean, SummaryRow } from '../train/summary.ts'
@@ -17,15 +18,19 @@ export function tableOf(
     r.seconds.toFixed(1),
     String(r.images),
   ])
-  const few = studentImages !== undefined && studentImages < train.size
-  const data = few
-    ? `The teacher has seen all ${train.size} images of ${train.name}; every student, alone or distilled, the same ${studentImages} of them, drawn anew per seed.`
-    : `The teacher and every student have seen the same ${train.size} images of ${train.name}.`
+  const data = whoSawWhat(rows, train, studentImages)
   const many =
     seeds.length > 1
       ? ` Accuracy ± standard deviation over ${seeds.length} seeds, gain ± standard error of the paired difference.`
       : ''
   return `${tableText(head, body)}\n${exitsOf(rows)}${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${many}`
+}
+
+function whoSawWhat(rows: readonly SummaryRow[], { name, size }: Dataset, images = size): string {
+  const share = images < size ? `the same ${images} of them, drawn anew per seed` : 'all of them too'
+  return rows.some(({ row }) => row === 'teacher')
+    ? `The teacher has seen all ${size} images of ${name}; every student, alone or distilled, ${share}.`
+    : `No method has a teacher. Of the ${size} images of ${name}, every student has seen ${images < size ? share : 'all'}.`
 }
 
 /** A line for every method whose network answers in several ways. */

@@ -9,7 +9,7 @@ import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { logitsOf } from './evaluate.ts'
 import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
-import type { Method } from './method.ts'
+import { type Method, needsTeacher } from './method.ts'
 import type { StepPick } from './supplies.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
 
@@ -75,7 +75,7 @@ export const aloneRow = (factor: number): string => (factor === 1 ? 'alone' : `a
 const hard: Method = { id: 'ce', terms: [{ loss: ce, params: {}, weight: 1, warmup: 0 }] }
 
 /**
- * Trains the teacher once, then for every seed the student alone at three rates and distilled by every method: all
+ * Trains the teacher once, if any method needs one, then for every seed the student alone at three rates and distilled by every method: all
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
  * progress when `signal` aborts; finished runs have been handed to the observer by then.
  *
@@ -103,8 +103,10 @@ export async function distill(
   const prepare = preparer(experiment, teacher, known)
   const dataOf = (seed: number) => studentDataOf(experiment, seed)
 
-  const own = prepare(hard, teacher, train, seed, experiment.teacher)
-  if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return results
+  if (methods.some(needsTeacher)) {
+    const own = prepare(hard, teacher, train, seed, experiment.teacher)
+    if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return results
+  }
   teacher.eval()
   for (const seed of seeds) {
     const data = dataOf(seed)

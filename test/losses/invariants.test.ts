@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gradcheck } from '../../src/check/gradcheck.ts'
-import { grad, softmax, type Tensor, tensor } from '../../src/index.ts'
+import { cosineSimilarity, grad, softmax, type Tensor, tensor } from '../../src/index.ts'
 import { ce, dist, dkd, kldiv } from '../../src/losses/index.ts'
 import { testDevice } from '../setup.ts'
 import { type LogitBatch, logitBatch } from '../support/batches.ts'
@@ -159,6 +159,28 @@ describe('dist', () => {
       const inter = { beta: 1, gamma: 0, temperature: 1 }
       // Only the 1e-8 beside the product of norms feels the scale.
       await same(dist({ ...batch, student: { logits: damped.log() } }, inter), dist(batch, inter), 1e-4)
+    }))
+
+  test('between classes is 1 less the cosine of what deviates from the mean, between samples too', () =>
+    check(logitBatch({ leastSamples: 2 }), async (batch, temperature) => {
+      fc.pre((await spread(batch, temperature)) > 1e-2)
+      const deviation = ({ logits }: { logits: Tensor }, dim: number) => {
+        const p = softmax(logits.div(temperature), 1)
+        return p.sub(p.mean(dim, true))
+      }
+      for (const [part, dim] of [
+        [{ beta: 1, gamma: 0 }, 1],
+        [{ beta: 0, gamma: 1 }, 0],
+      ] as const) {
+        const cosine = cosineSimilarity(deviation(batch.teacher, dim), deviation(batch.student, dim), { dim })
+        const wanted = cosine
+          .mean()
+          .neg()
+          .add(1)
+          .mul(temperature ** 2)
+        // Only the 1e-8 beside the product of norms tells them apart.
+        await same(dist(batch, { ...part, temperature }), wanted, 2e-3)
+      }
     }))
 
   test('does not depend on the order of samples or classes', () =>

@@ -4,7 +4,7 @@ import { grad } from '../../src/graph/grad.ts'
 import { realize } from '../../src/graph/values.ts'
 import { losses } from '../../src/losses/index.ts'
 import { Student, Teacher } from '../../src/nn/models/index.ts'
-import { SGD } from '../../src/optim/index.ts'
+import { Adam, SGD } from '../../src/optim/index.ts'
 import { Random } from '../../src/random.ts'
 import { fit } from '../../src/train/fit.ts'
 import type { Method } from '../../src/train/method.ts'
@@ -71,6 +71,40 @@ describe.each([...losses.keys()])('%s', (id) => {
     }
     expect(await bytesOf(teacher)).toEqual(before)
     expect(teacher.training).toBe(false)
+  })
+
+  test('goes on from saved weights, adapters and state as if it had never stopped', async () => {
+    const picks = Array.from({ length: 4 }, (_, step) => ({
+      indices: [0, 1, 2, 3, 4, 5, 6, 7].map((i) => (i + 2 * step) % data.size),
+      progress: { epoch: 1 + (step >> 1), epochs: 2, step },
+    }))
+    const start = () => {
+      const { trainee } = traineeFor(id)
+      for (const module of trainee.modules) module.train()
+      return { trainee, adam: new Adam(trainee.trained(trainee.loss), { lr: 0.01 }) }
+    }
+    const losses = async ({ trainee, adam }: ReturnType<typeof start>, steps: typeof picks) => {
+      const values: number[] = []
+      for (const pick of steps) {
+        const { total } = trainee.loss(pick)
+        await adam.step(total)
+        values.push(await total.item())
+      }
+      return values
+    }
+    const whole = start()
+    const before = await losses(whole, picks.slice(0, 2))
+    const saved = whole.trainee.modules.map((module) => module.stateDict())
+    const moments = whole.adam.state()
+    const after = await losses(whole, picks.slice(2))
+
+    const resumed = start()
+    resumed.trainee.modules.forEach((module, i) => {
+      module.loadStateDict(saved[i]!)
+    })
+    resumed.adam.loadState(moments)
+    expect(await losses(resumed, picks.slice(2))).toEqual(after)
+    expect(await losses(start(), picks.slice(0, 2))).toEqual(before)
   })
 
   test('has a gradient in the student, and in every parameter of its adapters', async () => {
