@@ -8,6 +8,7 @@ import {
   gradcheck,
   logitBatch,
 } from '../src/check/index.ts'
+import { customGradient } from '../src/index.ts'
 import { losses } from '../src/losses/index.ts'
 import { type Tensor, tensor } from '../src/tensor.ts'
 import { trials } from './support/loss-settings.ts'
@@ -91,6 +92,22 @@ describe('the contract itself', () => {
       [z],
     )
     expect(report.ok).toBe(false)
+  })
+
+  test('a kink closer than the step is no fault of the gradient, and hides none', async () => {
+    const near = tensor([3e-6, -4e-6, 0.5])
+    const kinked = await gradcheck(
+      (x: Tensor) =>
+        x
+          .relu()
+          .mul(tensor([1, 2, 3]))
+          .sum(),
+      [near],
+    )
+    expect(kinked.ok, String(kinked)).toBe(true)
+    const halved = (x: Tensor) =>
+      customGradient(x.relu(), [x], (g) => [g.mul(x.gt(0).toFloat()).mul(0.5)]).sum()
+    expect((await gradcheck(halved, [near])).ok).toBe(false)
   })
 
   test('a counterexample prints as code', () => {
