@@ -97,7 +97,7 @@ describe('a suite', () => {
   test.each([
     {
       args: ['loses'],
-      says: /^suite: there is no loses\. Did you mean losses\? Choose from matmul, conv2d, losses, step\.$/m,
+      says: /^suite: there is no loses\. Did you mean losses\? Choose from matmul, conv2d, losses, features, step\.$/m,
     },
     {
       args: ['losses', '--device', 'abacus'],

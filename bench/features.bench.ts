@@ -1,0 +1,69 @@
+import { grad } from '../src/index.ts'
+import {
+  type AnyBatch,
+  type AnyLoss,
+  at,
+  cc,
+  crd,
+  fitnet,
+  ickd,
+  nst,
+  reviewkd,
+  rkd,
+  type Settings,
+  sp,
+} from '../src/losses/index.ts'
+import { labelsInput, logitsInput, uniformInput } from './inputs.ts'
+import { computing, type Suite, type Work } from './support.ts'
+
+const [N, CLASSES, SAMPLES] = [64, 100, 4096]
+
+/** The last two stages and the pooled feature of a CIFAR ResNet x4, and of one half as wide. */
+const sideOf = (seed: number, width: number) => ({
+  logits: logitsInput(seed, [N, CLASSES]),
+  features: {
+    stage2: uniformInput(seed + 1, [N, 2 * width, 16, 16]),
+    stage3: uniformInput(seed + 2, [N, 4 * width, 8, 8]),
+    penultimate: uniformInput(seed + 3, [N, 4 * width]),
+  },
+})
+
+/** A loss with adapters and state as they start: the value, and the gradient in the student's features. */
+const work = (name: string, loss: AnyLoss, params: Settings = {}): Work => ({
+  name: `${name} batch ${N}`,
+  prepare: () => {
+    const student = sideOf(1, 16)
+    const batch: AnyBatch = {
+      student,
+      teacher: sideOf(5, 32),
+      labels: labelsInput(9, N, CLASSES),
+      index: labelsInput(10, N, SAMPLES),
+      trainingSet: {
+        size: SAMPLES,
+        classes: CLASSES,
+        labels: Int32Array.from({ length: SAMPLES }, (_, i) => i % CLASSES),
+      },
+      progress: { epoch: 1, epochs: 1, step: 0 },
+    }
+    const prepared = loss.prepare(batch, params)
+    return computing(() => {
+      const value = prepared(batch)
+      return [value, ...grad(value, Object.values(student.features))]
+    })
+  },
+})
+
+export const features: Suite = {
+  name: 'features',
+  works: [
+    work('AT', at),
+    work('FitNet', fitnet),
+    work('ICKD', ickd),
+    work('NST', nst),
+    work('ReviewKD', reviewkd),
+    work('SP', sp),
+    work('RKD', rkd),
+    work('CC', cc),
+    work(`CRD of ${SAMPLES}`, crd, { negatives: 1024 }),
+  ],
+}
