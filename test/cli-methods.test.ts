@@ -86,6 +86,10 @@ describe('what cannot work is said before anything is trained', () => {
     [['--losses', 'crd', '--crd.negatives', '30'], /^crd: .*30.*\n$/],
     [['--losses', 'fsp', '--fsp.adapter', 'false'], /^fsp: .*channels.*\n$/],
     [['--losses', 'reviewkd', '--labels', '33'], /^reviewkd: .*\n$/],
+    [
+      ['--losses', 'byot + simkd'],
+      /^train: one loss at most can say how the student predicts, got byot and simkd\. Leave one out\.\n$/,
+    ],
   ]
 
   test.each(cases.map(([args, message]) => ({ args, message, title: args.join(' ') })))(

@@ -67,13 +67,19 @@ export function variedRows(n: number, c: number, largest: number): fc.Arbitrary<
   )
 }
 
-/** n rows of c numbers, flat: independent ones, or one row repeated, or constant rows. */
+/** n rows of c numbers, flat: independent ones, or one row repeated, or constant rows, or all but constant ones. */
 export function anyRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
   return fc.oneof(
     { arbitrary: numbers(n * c, largest), weight: 4 },
     { arbitrary: numbers(c, largest).map((row) => Array.from({ length: n }, () => row).flat()), weight: 1 },
     {
       arbitrary: numbers(n, largest).map((column) => column.flatMap((v) => Array<number>(c).fill(v))),
+      weight: 1,
+    },
+    {
+      arbitrary: fc
+        .tuple(numbers(n * c, 1), fc.constantFrom(1e-3, 1e-5, 1e-7))
+        .map(([flat, spread]) => flat.map((x) => 1 + x * spread)),
       weight: 1,
     },
   )

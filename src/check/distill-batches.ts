@@ -95,6 +95,9 @@ const normOf = (channels: readonly (readonly [number, number])[]) => ({
   bias: tensor(channels.map(([, shift]) => shift / 256)),
 })
 
+/** How small what is not 0 can be. */
+const small = fc.constantFrom(1e-4, 1e-6, 1e-8, 1e-12)
+
 /** Values of a feature [N, C, ...]. */
 function featureOf(shape: Shape, largest: number, degenerate: boolean): fc.Arbitrary<Tensor> {
   const [n, c] = shape as [number, number]
@@ -111,6 +114,16 @@ function featureOf(shape: Shape, largest: number, degenerate: boolean): fc.Arbit
         // All samples are equal, or the first one is zero.
         ordinary.map((flat) => Array.from({ length: n }, () => flat.slice(0, c * inner)).flat()),
         ordinary.map((flat) => flat.map((x, i) => (i < c * inner ? 0 : x))),
+        // All but nothing: everywhere, in one channel, in one sample.
+        fc.tuple(ordinary, small).map(([flat, scale]) => flat.map((x) => x * scale)),
+        fc
+          .tuple(ordinary, small)
+          .map(([flat, scale]) => flat.map((x, i) => (Math.floor(i / inner) % c === 0 ? x * scale : x))),
+        fc.tuple(ordinary, small).map(([flat, scale]) => flat.map((x, i) => (i < c * inner ? x * scale : x))),
+        // Samples that are all but equal.
+        fc
+          .tuple(ordinary, small)
+          .map(([flat, scale]) => flat.map((x, i) => flat[i % (c * inner)]! + x * scale)),
       )
   return values.map((flat) => tensor([...flat], shape))
 }

@@ -9,7 +9,7 @@ const CUT = 1 / 4
 
 /**
  * Other views of the images at `indices`, [N, C, H, W]: each is shifted by up to an eighth of its size and a square of a
- * quarter of its height is cut out; what comes in from outside is the darkest value of the image. `random` names the
+ * quarter of its height is cut out; what comes in from outside is the darkest value of the channel. `random` names the
  * epoch: the view of a sample is a function of it and of the sample, so that it can be replayed.
  */
 export function strongViews(dataset: Dataset, indices: ArrayLike<number>, random: Random): Tensor {
@@ -20,7 +20,7 @@ export function strongViews(dataset: Dataset, indices: ArrayLike<number>, random
   for (let i = 0; i < indices.length; i++) {
     const own = random.fork(indices[i]!)
     const [dy, dx] = [shiftOf(own, height), shiftOf(own, width)]
-    const side = Math.round(CUT * height)
+    const side = Math.min(Math.round(CUT * height), width)
     const [top, left] = [own.integer(height - side + 1), own.integer(width - side + 1)]
     for (let c = 0; c < channels; c++) {
       const image = images.subarray(
@@ -42,7 +42,7 @@ export function strongViews(dataset: Dataset, indices: ArrayLike<number>, random
 }
 
 function shiftOf(random: Random, size: number): number {
-  const most = Math.round(SHIFT * size)
+  const most = Math.floor(SHIFT * size)
   return random.integer(2 * most + 1) - most
 }
 

@@ -131,7 +131,18 @@ export function checkBatch(id: string, demands: Demands, batch: AnyBatch): void 
   const shape = checkLogits(id, 'student', batch.student)
   const same = { ...demands, shape }
   if (demands.needs.includes('teacher')) checkAlike(id, 'teacher', batch.teacher!, same)
-  if (demands.needs.includes('view')) checkAlike(id, 'view.student', batch.view!.student, same)
+  if (demands.needs.includes('view')) {
+    const { student, teacher } = batch.view!
+    checkAlike(id, 'view.student', student, same)
+    if (demands.needs.includes('teacher')) {
+      if (!teacher)
+        throw new ValueError(
+          `${id}: needs the teacher's output for the second view, got the student's alone. Give view: { student, teacher } in the batch.`,
+        )
+      checkAlike(id, 'view.teacher', teacher, same)
+    }
+  }
+  if (demands.needs.includes('classMaps')) checkClassMaps(id, batch.classMaps!)
   for (const who of ['partner', 'peer', 'formerSelf'] as const)
     if (demands.needs.includes(who)) checkAlike(id, who, batch[who]!, { ...same, sameClasses: true })
   if (demands.needs.includes('labels')) checkTargets(id, batch.labels!, shape)
@@ -176,6 +187,14 @@ function checkTargets(id: string, labels: Labels, [n, c]: readonly [number, numb
       `${id}: the labels do not fit the logits, got ${labels.dtype} ${showAll([labels.shape, [n, c]])}. Give class numbers [${n}] as an 'int' tensor, or soft targets [${n}, ${c}].`,
     )
   if (isLabels(labels)) checkLabels(id, labels, c)
+}
+
+function checkClassMaps(id: string, { student, teacher }: Supplies['classMaps']): void {
+  const shapes = [student.shape, teacher.shape] as const
+  if (student.rank !== 4 || teacher.rank !== 4 || !sameShape(shapes[0].slice(0, 2), shapes[1].slice(0, 2)))
+    throw new ShapeError(
+      `${id}: the class activation maps do not fit, got ${showAll(shapes)}. Give [N, classes, H, W] of the same samples and classes.`,
+    )
 }
 
 function checkIndex(id: string, { index, trainingSet }: AnyBatch, n: number): void {

@@ -19,7 +19,7 @@ import {
 export interface Mix {
   readonly weight: number
   readonly ce: number
-  /** Share of the epochs over which the weight grows linearly from 0. Default 0. */
+  /** Share of the epochs over which the weight grows linearly, a first step in epoch 1. Default 0. */
   readonly warmup?: number
 }
 
@@ -200,7 +200,7 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
   }
   const bound = (params: WithLayers<Parameters>, own: Own, f: AnyFormula) => (batch: AnyBatch) => {
     checkBatch(id, demands, batch)
-    return own.attachTo(checkScalar(id, f(givenOf(batch, params), params, own)))
+    return own.collecting(() => checkScalar(id, f(givenOf(batch, params), params, own)))
   }
 
   const loss = (batch: AnyBatch, params: Partial<Settings> = {}): Tensor => {

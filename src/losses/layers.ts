@@ -24,6 +24,10 @@ const POOLED = 'pooled'
 export function layerNames(layers: string): { student: string[]; teacher: string[] } | undefined {
   if (layers === 'auto') return undefined
   const pairs = layers.split(',').map((pair) => pair.split(':').map((name) => name.trim()))
+  if (pairs.some((pair) => pair.length > 2 || pair.includes('')))
+    throw new ValueError(
+      `layers: they are names or pairs of names, got ${layers}. Write them as in stage1,stage2 or stage1:stage2.`,
+    )
   return { student: pairs.map(([s]) => s!), teacher: pairs.map(([s, t]) => t ?? s!) }
 }
 

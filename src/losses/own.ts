@@ -34,11 +34,11 @@ export class Own<A extends Adapters = Adapters, S extends State = State> extends
     this.#updates.push({ target, next })
   }
 
-  /** Makes what `afterStep` has collected part of every step on `loss`. */
-  attachTo(loss: Tensor): Tensor {
-    const updates = this.#updates
+  /** The loss that `build` makes. What `afterStep` collects meanwhile is part of every step on it. */
+  collecting(build: () => Tensor): Tensor {
     this.#updates = []
-    if (this.training && updates.length > 0) attachUpdates(loss, updates)
+    const loss = build()
+    if (this.training && this.#updates.length > 0) attachUpdates(loss, this.#updates)
     return loss
   }
 }

@@ -29,15 +29,20 @@ export interface StandardisedOptions<P extends Settings> {
  * This holds for the logits of all sides of the batch: student, teacher, second view and peers. A cross-entropy within
  * the loss sees standardised logits too.
  *
- * @throws ValueError where the loss compares features.
+ * @throws ValueError where the loss compares features or maps, or is more than a formula.
  */
 export function standardised<P extends Settings, N extends Need>(
   loss: Loss<P, N>,
   { id, defaults, mix = loss.mix, ...about }: StandardisedOptions<P>,
 ): Loss<P, N> {
-  if (loss.layers)
+  const other = loss.layers ?? ON_MAPS.find((need) => loss.needs.includes(need))
+  if (other)
     throw new ValueError(
-      `standardised: it is for losses on logits, got ${loss.id}, which compares features (${loss.layers}). Choose another loss.`,
+      `standardised: it is for losses on logits, got ${loss.id}, which compares features (${other}). Choose another loss.`,
+    )
+  if (loss.has.includes('preliminary') || loss.has.includes('predict'))
+    throw new ValueError(
+      `standardised: it is for losses that are trained in one stage and leave the prediction to the student, got ${loss.id}. Choose another loss.`,
     )
   const inner = loss as unknown as Loss<Settings, never>
   const prepared = (first: AnyBatch, params: Settings, random: Random) => ({
@@ -60,6 +65,8 @@ export function standardised<P extends Settings, N extends Need>(
   )
   return made as unknown as Loss<P, N>
 }
+
+const ON_MAPS: readonly Need[] = ['classMaps', 'teacherClassifier']
 
 /** The loss inside, where it has adapters or state, as an adapter of the one around it. */
 class Inner extends Module {
@@ -90,7 +97,8 @@ function standardisedBatch(batch: AnyBatch): AnyBatch {
 }
 
 /**
- * Rows [N, C] of mean 0 and standard deviation 1, up to the 1e-7 beside the deviation. A row that does not vary is 0 and
+ * Rows [N, C] of mean 0 and standard deviation 1, up to the 1e-7 beside the deviation, or of less where the logits
+ * deviate by less than 1e-3. A row that does not vary is 0 and
  * gets no gradient: dividing by 1e-7 would make its gradient 1e7 times as large.
  */
 export function standardise(logits: Tensor): Tensor {
@@ -104,8 +112,11 @@ export function standardise(logits: Tensor): Tensor {
     .div(Math.max(classes - 1, 1))
   const largest = logits.detach().abs().amax(1, true).clamp(1)
   const varies = variance.gt(largest.mul(SAME_LOGIT).square())
-  return where(varies, deviation, 0).div(where(varies, variance, 1).sqrt().add(1e-7))
+  return where(varies, deviation, 0).div(where(varies, variance, 1).sqrt().add(1e-7).maximum(LEAST_DEVIATION))
 }
+
+/** Rows that deviate by less stay flatter: dividing by their own deviation would make their gradient 1 / deviation. */
+const LEAST_DEVIATION = 1e-3
 
 /** Logits that deviate by less, of the largest one or of 1, are taken as equal: float32 may have rounded them apart. */
 const SAME_LOGIT = 1e-6

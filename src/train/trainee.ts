@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts'
+import { ValueError } from '../errors.ts'
 import { grad } from '../graph/grad.ts'
 import { type Combined, combine, type Need, type Prepared, tapsOf } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
@@ -86,7 +87,12 @@ export function traineeOf({ terms }: Method, options: TraineeOptions): Trainee {
     ...prepared.map((term) => term.prepared.own),
   ]
   const parameters = modules.flatMap((module) => module.parameters())
-  const judge = prepared.find((term) => term.prepared.predict)?.prepared
+  const judges = active.filter((term) => term.prepared.predict)
+  if (judges.length > 1)
+    throw new ValueError(
+      `train: one loss at most can say how the student predicts, got ${judges.map((term) => term.loss.id).join(' and ')}. Leave one out.`,
+    )
+  const judge = judges[0]?.prepared
   return {
     student,
     helpers: new Map<string, Module>([

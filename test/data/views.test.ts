@@ -32,6 +32,11 @@ describe('strong views', () => {
   })
 })
 
+test('strong views of narrow images are possible', () => {
+  const narrow: Dataset = { ...train, images: new Float32Array(30 * 28 * 6), shape: [1, 28, 6] }
+  expect(strongViews(narrow, [0, 1], epoch(1)).shape).toEqual([2, 1, 28, 6])
+})
+
 describe('partners', () => {
   test('are other samples of the same class', () => {
     const indices = Array.from({ length: 30 }, (_, i) => i)

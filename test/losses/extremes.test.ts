@@ -41,6 +41,17 @@ test('dist has no gradient through rows that do not vary, nor through a constant
   expect(Array.from(await grad(loss, [student])[0]!.data(), Math.abs)).toEqual([0, 0, 0, 0, 0, 0])
 })
 
+test('dkd takes the target out of the others exactly, however low their logits are', async () => {
+  const nckd = (scale: number) => {
+    const [student, teacher] = [tensor([[0, -scale, -1.1 * scale]]), tensor([[0, -scale, -scale]])]
+    const labels = tensor(Int32Array.of(0))
+    const batch = { student: { logits: student }, teacher: { logits: teacher }, labels }
+    return dkd(batch, { alpha: 0, beta: 1, temperature: 1 }).item()
+  }
+  // The others are as likely as each other to the teacher; the student is sure of the first.
+  for (const scale of [1e6, 1e10, 1e30, 1e35]) expect((await nckd(scale)) / (0.05 * scale)).toBeCloseTo(1, 3)
+})
+
 test('dkd is 0 with one class', async () => {
   const student = tensor([[1e4], [-3]])
   const loss = dkd({

@@ -146,6 +146,18 @@ describe('layers', () => {
     )
   })
 
+  test('are names or pairs, and one for a loss that compares one', () => {
+    expect(() => at(batch, { layers: 'stage1:stage2:stage1' })).toThrow(
+      'layers: they are names or pairs of names, got stage1:stage2:stage1. Write them as in stage1,stage2 or stage1:stage2.',
+    )
+    expect(() => at(batch, { layers: 'stage1,' })).toThrow(
+      'layers: they are names or pairs of names, got stage1,.',
+    )
+    expect(() => fitnet.prepare(batch, { layers: 'stage1,stage2' })).toThrow(
+      'fitnet: it compares one layer, got layers stage1:stage1, stage2:stage2. Name one.',
+    )
+  })
+
   test('do not ask for the same classes on both sides; logits do', () => {
     const others = { ...teacher, logits: normal(3, 7) }
     expect(() => at({ student, teacher: others })).not.toThrow()
@@ -235,6 +247,27 @@ describe('state', () => {
       await sgd.step(prepared({ student: { logits: z.mul(weight) } }))
       expect(await prepared.own.state.mean!.item()).toBeCloseTo(wanted, digits)
     }
+  })
+
+  test('forgets what a formula that failed wanted of it', async () => {
+    let fails = false
+    const counting = defineLoss(
+      'counting',
+      { needs: [], state: () => ({ n: zeros([]) }) },
+      ({ student }, _, own) => {
+        own.afterStep(own.state.n, (before) => before.add(1))
+        if (fails) throw new Error('not this time')
+        return student.logits.mean()
+      },
+    )
+    const prepared = counting.prepare(only)
+    const weight = tensor([1])
+    const moving = () => ({ student: { logits: z.mul(weight) } })
+    fails = true
+    expect(() => prepared(moving())).toThrow('not this time')
+    fails = false
+    await new SGD([weight], { lr: 0 }).step(prepared(moving()))
+    expect(await prepared.own.state.n!.item()).toBe(1)
   })
 
   test('stays as it is in evaluation mode', async () => {

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { type Tensor, tensor } from '../../src/index.ts'
-import { at, ctkd, dkd, kldiv, lskd, lskdDkd, mlld, positive, standardised } from '../../src/losses/index.ts'
+import {
+  at,
+  ctkd,
+  dkd,
+  kldiv,
+  lskd,
+  lskdDkd,
+  mlld,
+  positive,
+  sdd,
+  standardised,
+} from '../../src/losses/index.ts'
 import { SGD } from '../../src/optim/index.ts'
 import { allowed, check, gradient, same, sameLoss, type ViewBatch, zero } from '../support/logit-checks.ts'
 import { thrownBy } from '../support/thrown.ts'
@@ -98,6 +109,12 @@ describe('standardised', () => {
   test('speaks in its own name', () => {
     expect(thrownBy(() => lskd(undefined as never, { temperature: 0 })).message).toBe(
       'lskd: temperature must be positive, got 0. Its default is 2.',
+    )
+  })
+
+  test('is for losses on logits, not on class maps', () => {
+    expect(() => standardised(sdd, { id: 'never' })).toThrow(
+      'standardised: it is for losses on logits, got sdd, which compares features (classMaps). Choose another loss.',
     )
   })
 

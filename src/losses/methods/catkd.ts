@@ -1,12 +1,11 @@
 import { ShapeError, showAll } from '../../errors.ts'
-import { normalize } from '../../ops/distance.ts'
 import { where } from '../../ops/elementwise.ts'
 import { mseLoss } from '../../ops/regression-loss.ts'
-import { sameShape } from '../../shape.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { count, flag } from '../parameters.ts'
 import { resized } from '../parts/maps.ts'
+import { unit } from '../parts/unit.ts'
 
 /**
  * Class attention transfer. Guo, Yan, Li, Lin: Class Attention Transfer Based Knowledge Distillation, CVPR 2023,
@@ -37,14 +36,6 @@ export const catkd = defineLoss(
     mix: { weight: 15, ce: 1 },
   },
   ({ classMaps: { student, teacher } }, params) => {
-    if (
-      student.rank !== 4 ||
-      teacher.rank !== 4 ||
-      !sameShape(student.shape.slice(0, 2), teacher.shape.slice(0, 2))
-    )
-      throw new ShapeError(
-        `catkd: the class activation maps do not fit, got ${showAll([student.shape, teacher.shape])}. Give [N, classes, H, W] of the same samples and classes.`,
-      )
     const [height, width] = [2, 3].map((d) =>
       Math.min(params.resolution, student.shape[d]!, teacher.shape[d]!),
     ) as [number, number]
@@ -57,7 +48,7 @@ export const catkd = defineLoss(
       if (!params.normalize) return averaged
       const size = resized(maps.abs(), height, width).flatten(2)
       const counts = averaged.norm(2, 2, true).gt(size.norm(2, 2, true).mul(ROUNDING))
-      return normalize(where(counts, averaged, 0), { dim: 2 })
+      return unit(where(counts, averaged, 0), 2)
     }
     return mseLoss(attention(student), attention(params.binarize ? binary(teacher) : teacher))
   },

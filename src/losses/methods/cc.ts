@@ -1,6 +1,5 @@
 import { ShapeError, show, ValueError } from '../../errors.ts'
 import { Linear } from '../../nn/layers/linear.ts'
-import { normalize } from '../../ops/distance.ts'
 import { scalar, type Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import type { Layer } from '../layers.ts'
@@ -8,6 +7,7 @@ import { choice, count, flag, positive, type ValuesOf } from '../parameters.ts'
 import { gram } from '../parts/gram.ts'
 import { noRelation, samplesOf } from '../parts/samples.ts'
 import { sumOf } from '../parts/sums.ts'
+import { unit } from '../parts/unit.ts'
 
 const defaults = {
   kernel: choice('rbf', ['rbf', 'rbf-exact', 'bilinear', 'mmd', 'neighbour'], 'paper and KD-Zoo'),
@@ -89,14 +89,14 @@ const embeds = ({ kernel, embedding }: Params): boolean =>
   embedding === 'linear' || (embedding === 'auto' && kernel === 'neighbour')
 
 /** k of every two rows of x [N, D]: [N, N]. */
-function kernelOf({ kernel, gamma, order, normalize: unit }: Params, x: Tensor): Tensor {
+function kernelOf({ kernel, gamma, order, normalize: normalised }: Params, x: Tensor): Tensor {
   if (kernel === 'mmd') {
     const means = x.mean(1)
     return means.unsqueeze(0).sub(means.unsqueeze(1)).abs()
   }
-  const products = gram(unit ? normalize(x) : x)
+  const products = gram(normalised ? unit(x) : x)
   if (kernel === 'bilinear') return products
-  if (!unit)
+  if (!normalised)
     throw new ValueError(
       `cc: the kernel ${kernel} is for rows of length 1, got normalize false. Leave it true, or choose the kernel bilinear.`,
     )

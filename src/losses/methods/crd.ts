@@ -5,6 +5,7 @@ import { choice, count, positive, share } from '../parameters.ts'
 import { contrast } from '../parts/contrast-memory.ts'
 import { ContrastSampler } from '../parts/contrast-sampler.ts'
 import { checkTemperature } from '../parts/noise-contrast.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 import { samplesOf } from '../parts/samples.ts'
 import { embeddingsOf } from '../parts/unit-embedding.ts'
 
@@ -42,8 +43,8 @@ export const crd = defineLoss(
     needs: ['teacher', 'index', 'trainingSet', 'progress'],
     layers: 'pooled',
     mix: { weight: 0.8, ce: 1 },
-    adapters: ({ layers: [pooled], trainingSet }, { dim, negatives, mode, sampling }, random) => ({
-      ...embeddingsOf(samplesOf('crd', pooled!), dim, random),
+    adapters: ({ layers, trainingSet }, { dim, negatives, mode, sampling }, random) => ({
+      ...embeddingsOf(samplesOf('crd', onlyLayer('crd', layers)), dim, random),
       sampler: new ContrastSampler('crd', trainingSet, {
         negatives,
         mode,

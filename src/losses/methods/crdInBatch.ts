@@ -3,6 +3,7 @@ import { full, type Tensor, tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { count, positive } from '../parameters.ts'
 import { checkTemperature, meanScore, noiseContrast } from '../parts/noise-contrast.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 import { noRelation, samplesOf } from '../parts/samples.ts'
 import { embeddingsOf } from '../parts/unit-embedding.ts'
 
@@ -31,8 +32,8 @@ export const crdInBatch = defineLoss(
     },
     layers: 'pooled',
     mix: { weight: 0.8, ce: 1 },
-    adapters: ({ layers: [pooled] }, { dim }, random) =>
-      embeddingsOf(samplesOf('crdInBatch', pooled!), dim, random),
+    adapters: ({ layers }, { dim }, random) =>
+      embeddingsOf(samplesOf('crdInBatch', onlyLayer('crdInBatch', layers)), dim, random),
     state: (_, { temperature }) => {
       checkTemperature('crdInBatch', temperature)
       return { mean: full([], -1) }

@@ -11,7 +11,8 @@ import { positive, real } from '../parameters.ts'
  *                 inter: classes of a sample          intra: samples of a class
  *     p = softmax(t / T),  q = softmax(s / T),  r(a, b) = a' · b' / (|a'| |b'| + 1e-8),  a' = a - mean(a)
  *
- * A row or column that does not vary has correlation 0 and, unlike in the published code, gradient 0: there the
+ * A row or column that hardly varies, by less than some 1e-3 in its tempered logits, correlates less than published, so
+ * that its gradient stays bounded. One that does not vary has correlation 0 and, unlike in the published code, gradient 0: there the
  * gradient is 1e8 times upstream.
  */
 export const dist = defineLoss(
@@ -56,8 +57,12 @@ function centred(p: Tensor, dim: 0 | 1): { deviation: Tensor; norm: Tensor } {
   const squares = deviation.square().sum(dim, true)
   const perUnitOfLogit = p.mul(p.neg().add(1)).square().sum(dim, true)
   const varies = squares.gt(perUnitOfLogit.mul(SAME_LOGIT ** 2))
-  return { deviation: where(varies, deviation, 0), norm: where(varies, squares, 1).sqrt() }
+  const least = perUnitOfLogit.detach().mul(LEAST_SPREAD ** 2)
+  return { deviation: where(varies, deviation, 0), norm: where(varies, squares.maximum(least), 1).sqrt() }
 }
+
+/** Rows and columns whose tempered logits differ by less correlate less: their gradient would be 1 / difference. */
+const LEAST_SPREAD = 1e-3
 
 /** Tempered logits that differ by less are taken as equal: float32 cannot tell their probabilities apart. */
 const SAME_LOGIT = 1e-6

@@ -1,9 +1,8 @@
 import { scatterMask } from '../../ops/indexing.ts'
-import { klDiv } from '../../ops/loss.ts'
-import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { positive, real } from '../parameters.ts'
 import { classOf } from '../parts/labels.ts'
+import { rowDivergences } from '../parts/row-divergence.ts'
 import { decouple } from '../parts/target.ts'
 
 /**
@@ -38,13 +37,11 @@ export const dkd = defineLoss(
     const isTarget = scatterMask(classOf(labels), student.logits.shape[1]!)
     const s = decouple(student.logits.div(T), isTarget)
     const t = decouple(teacher.logits.div(T), isTarget)
-    const tckd = divergence(t.pair, s.pair)
-    const nckd = divergence(t.others, s.others)
+    const tckd = rowDivergences(t.pair, s.pair).mean()
+    const nckd = rowDivergences(t.others, s.others).mean()
     return tckd
       .mul(alpha)
       .add(nckd.mul(beta))
       .mul(T * T)
   },
 )
-
-const divergence = (t: Tensor, s: Tensor): Tensor => klDiv(s, t, { reduction: 'batchmean', logTarget: true })

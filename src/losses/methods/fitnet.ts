@@ -3,10 +3,12 @@ import { mseLoss } from '../../ops/regression-loss.ts'
 import { sameShape } from '../../shape.ts'
 import { defineLoss } from '../define.ts'
 import { choice, whole } from '../parameters.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 import { Regressor } from '../parts/regressor.ts'
 
 /**
- * Hints. Romero, Ballas, Kahou, Chassang, Gatta, Bengio: FitNets, ICLR 2015, arXiv:1412.6550, eq. 3.
+ * Hints. Romero, Ballas, Kahou, Chassang, Gatta, Bengio: FitNets, ICLR 2015, arXiv:1412.6550, eq. 3, of which this is the
+ * mean over elements without the factor 1/2.
  *
  *     FitNet = mean over all elements of ( R(F_s) - F_t )²
  *
@@ -27,13 +29,14 @@ export const fitnet = defineLoss(
     },
     layers: 'middle map',
     mix: { weight: 100, ce: 1 },
-    adapters: ({ layers: [hint] }, { regressor }, random) => {
+    adapters: ({ layers }, { regressor }, random) => {
+      const hint = onlyLayer('fitnet', layers)
       const sized = regressor === 'sized'
-      if (!sized && !sameShape(hint!.student.shape.slice(2), hint!.teacher.shape.slice(2)))
+      if (!sized && !sameShape(hint.student.shape.slice(2), hint.teacher.shape.slice(2)))
         throw new ShapeError(
-          `fitnet: the 1x1 regressor is for maps of one size, got ${hint!.name.student} ${show(hint!.student.shape)} and ${hint!.name.teacher} ${show(hint!.teacher.shape)}. Choose other layers, or the regressor 'sized'.`,
+          `fitnet: the 1x1 regressor is for maps of one size, got ${hint.name.student} ${show(hint.student.shape)} and ${hint.name.teacher} ${show(hint.teacher.shape)}. Choose other layers, or the regressor 'sized'.`,
         )
-      return { regressor: new Regressor('fitnet', hint!, { random, norm: sized, relu: sized }) }
+      return { regressor: new Regressor('fitnet', hint, { random, norm: sized, relu: sized }) }
     },
     preliminary: { epochs: ({ initEpochs }) => initEpochs },
   },

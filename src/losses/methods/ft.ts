@@ -4,6 +4,7 @@ import { defineLoss } from '../define.ts'
 import { choice, positive, share, whole } from '../parameters.ts'
 import { factorDistance, Paraphraser, translator } from '../parts/factors.ts'
 import { checkMaps } from '../parts/maps.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 
 /**
  * Factor transfer. Kim, Park, Kwak: Paraphrasing Complex Network: Network Compression via Factor Transfer, NeurIPS 2018,
@@ -35,9 +36,10 @@ export const ft = defineLoss(
     },
     layers: 'last map',
     mix: { weight: 200, ce: 1 },
-    adapters: ({ layers: [last] }, { k }, random) => {
-      checkMaps('ft', last!)
-      const [from, to] = [last!.student.shape[1]!, last!.teacher.shape[1]!]
+    adapters: ({ layers }, { k }, random) => {
+      const last = onlyLayer('ft', layers)
+      checkMaps('ft', last)
+      const [from, to] = [last.student.shape[1]!, last.teacher.shape[1]!]
       const factor = Math.floor(k * to)
       if (factor < 1)
         throw new ValueError(

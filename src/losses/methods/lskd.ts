@@ -8,7 +8,8 @@ import { kldiv } from './kldiv.ts'
  *
  *     LSKD = T² / N · sum_n KL(softmax(t' / T) ‖ softmax(s' / T)),   z' = (z - mean(z)) / (std(z) + 1e-7)
  *
- * Does not change where a sample's logits, of either side, become a z + b with a > 0. A student row that does not vary
+ * Does not change where a sample's logits, of either side, become a z + b with a > 0, as long as they deviate by more than
+ * 1e-3. A student row that does not vary
  * gets no gradient; in the published code it gets 1e7 times as much as is sensible.
  */
 export const lskd = standardised(kldiv, {

@@ -1,6 +1,4 @@
-import { ShapeError, showAll, ValueError } from '../../errors.ts'
 import { crossEntropy } from '../../ops/loss.ts'
-import { sameShape } from '../../shape.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { choice, nonNegative, positive } from '../parameters.ts'
@@ -48,7 +46,7 @@ export const mlld = defineLoss(
   },
   ({ student, teacher, view, labels }, { temperature, form, ...weights }) => {
     const weak: Pair = { s: student.logits, t: teacher.logits }
-    const strong: Pair = { s: view.student.logits, t: teacherOf(view, student.logits) }
+    const strong: Pair = { s: view.student.logits, t: view.teacher!.logits }
     const temperatures = [temperature, ...OTHERS]
     const levels =
       form === 'published' ? published(weak, strong, temperatures) : meant(weak, strong, temperatures)
@@ -115,19 +113,4 @@ function unsure(teacher: Tensor): { samples: Tensor; classes: Tensor } {
   // Not above the median is not above the lower one of the two in the middle.
   const low = (x: Tensor) => x.le(x.sort(0).values.select(0, Math.floor((x.size - 1) / 2))).toFloat()
   return { samples: low(p.amax(1)), classes: low(p.sum(0)) }
-}
-
-function teacherOf(
-  { teacher }: { readonly teacher?: { readonly logits: Tensor } | undefined },
-  like: Tensor,
-): Tensor {
-  if (!teacher)
-    throw new ValueError(
-      "mlld: needs the teacher's output for the second view, got the student's alone. Give view: { student, teacher } in the batch.",
-    )
-  if (!sameShape(teacher.logits.shape, like.shape))
-    throw new ShapeError(
-      `mlld: student and view.teacher logits differ in shape, got ${showAll([like.shape, teacher.logits.shape])}. Give logits of the same samples and classes.`,
-    )
-  return teacher.logits
 }

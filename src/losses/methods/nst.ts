@@ -1,9 +1,9 @@
 import { ShapeError, show } from '../../errors.ts'
-import { normalize } from '../../ops/distance.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { equalSize } from '../parts/maps.ts'
 import { sumOf } from '../parts/sums.ts'
+import { unit } from '../parts/unit.ts'
 
 /**
  * Neuron selectivity transfer. Huang, Wang: Like What You Like: Knowledge Distill via Neuron Selectivity Transfer, 2017,
@@ -44,6 +44,6 @@ export const nst = defineLoss(
 )
 
 /** The channels of a map as vectors of length 1: [N, C, H * W]. */
-const channels = (map: Tensor): Tensor => normalize(map.flatten(2), { dim: 2 })
+const channels = (map: Tensor): Tensor => unit(map.flatten(2), 2)
 
 const kernel = (a: Tensor, b: Tensor): Tensor => a.matmul(b.transpose()).square().mean()

@@ -5,6 +5,7 @@ import { positive } from '../parameters.ts'
 import { gram } from '../parts/gram.ts'
 import { noRelation, samplesOf } from '../parts/samples.ts'
 import { sumOf } from '../parts/sums.ts'
+import { scaled } from '../parts/unit.ts'
 
 /**
  * Probabilistic knowledge transfer. Passalis, Tefas: Learning Deep Representations with Probabilistic Knowledge Transfer,
@@ -41,9 +42,10 @@ export const pkt = defineLoss(
 )
 
 /** How likely each sample is the neighbour of another: [N, N], rows of sum 1. */
-function probabilities(x: Tensor, eps: number): Tensor {
+function probabilities(samples: Tensor, eps: number): Tensor {
+  const { x, unit } = scaled(samples, 1)
   const length = x.norm(2, 1, true)
-  const directions = where(length.eq(0), 0, x).div(length.add(eps))
+  const directions = where(length.eq(0), 0, x).div(length.add(unit.reciprocal().mul(eps)))
   const kernel = gram(directions).add(1).div(2).relu()
   return kernel.div(kernel.sum(1, true))
 }

@@ -26,7 +26,8 @@ export const reviewkd = defineLoss(
     paper: 'Chen, Liu, Zhao, Jia: Distilling Knowledge via Knowledge Review, CVPR 2021, arXiv:2104.09044',
     formula:
       'sum over levels of HCL(R_i, T_i), R_i: attention-based fusion of all student levels from i down',
-    variant: "the authors' code; the teacher stays in evaluation mode, which their CIFAR script forgets",
+    variant:
+      "the authors' code; the teacher stays in evaluation mode, which their CIFAR script forgets, and the weight starts at 1/20 as in mdistiller, where theirs starts at 0",
     defaults: { maxChannels: count(512, "the authors' code and mdistiller: width of the fusion at most") },
     layers: 'maps and pooled',
     mix: { weight: 5, ce: 1, warmup: 20 / 240 },

@@ -1,4 +1,3 @@
-import { normalize } from '../../ops/distance.ts'
 import { where } from '../../ops/elementwise.ts'
 import { scatterMask } from '../../ops/indexing.ts'
 import { smoothL1Loss } from '../../ops/regression-loss.ts'
@@ -7,6 +6,7 @@ import { defineLoss } from '../define.ts'
 import { nonNegative } from '../parameters.ts'
 import { noRelation, samplesOf } from '../parts/samples.ts'
 import { sumOf } from '../parts/sums.ts'
+import { scaled, shortened } from '../parts/unit.ts'
 
 /**
  * Relational knowledge distillation. Park, Kim, Lu, Cho: Relational Knowledge Distillation, CVPR 2019, arXiv:1904.05068.
@@ -17,10 +17,11 @@ import { sumOf } from '../parts/sums.ts'
  *     h: smooth L1; the means are over all N² and N³ entries, those with i = j included
  *
  * Features of any shape are flattened; widths may differ. Neither part sees translation, rotation or scale of the
- * features. One sample gives 0, and so do two: they have one distance and no angle. A part of weight 0 is not computed;
+ * features that are more than 1e-5 apart. One sample gives 0, and so do two: they have one distance and no angle. A part of weight 0 is not computed;
  * the angles take N² D + N³ numbers.
  *
- * Two samples that are equal, as far as float32 can tell, are 1e-6 apart as in the published code, and have no direction.
+ * Two samples that are equal, as far as float32 can tell, or less than 1e-5 apart, are 1e-6 apart as equal ones are in the
+ * published code, and have no direction.
  * They get no gradient, where the published angle part has 1e12 times upstream.
  */
 export const rkd = defineLoss(
@@ -52,27 +53,31 @@ export const rkd = defineLoss(
 )
 
 /** Distances [N, N] over their mean, which leaves the diagonal of zeros out. */
-function distances(x: Tensor): Tensor {
-  const n = x.shape[0]!
+function distances(samples: Tensor): Tensor {
+  const n = samples.shape[0]!
   const itself = scatterMask(tensor(Int32Array.from({ length: n }, (_, i) => i)), n)
-  const d = where(itself, 0, differences(x).norm(2, 2).clamp(LEAST_DISTANCE))
+  const { x, unit, shortest } = scaled(samples, [0, 1])
+  const least = unit.reciprocal().mul(LEAST_DISTANCE)
+  const d = where(itself, 0, differences(x, shortest).norm(2, 2).maximum(least))
   return d.div(d.sum().div(n * (n - 1)))
 }
 
 /** Cosines [N, N, N] of the angles at the first sample between the second and the third. */
-function angles(x: Tensor): Tensor {
-  const directions = normalize(differences(x), { dim: 2 })
+function angles(samples: Tensor): Tensor {
+  const { x, shortest } = scaled(samples, [0, 1])
+  const directions = shortened(differences(x, shortest), 2, shortest)
   return directions.matmul(directions.transpose())
 }
 
-/** x_j - x_i at [i, j], [N, N, D]; exactly 0 where the two are equal up to rounding. */
-function differences(x: Tensor): Tensor {
+/** x_j - x_i at [i, j], [N, N, D]; exactly 0 where the two are equal up to rounding, or less than `shortest` apart. */
+function differences(x: Tensor, shortest: Tensor): Tensor {
   const difference = x.unsqueeze(0).sub(x.unsqueeze(1))
   const squares = x.square().sum(1)
   const size = squares
     .unsqueeze(0)
     .add(squares.unsqueeze(1))
     .mul(SAME_SAMPLE ** 2)
+    .maximum(shortest.square().squeeze())
   return where(difference.square().sum(2).gt(size).unsqueeze(2), difference, 0)
 }
 

@@ -1,7 +1,6 @@
 import { ShapeError, showAll, ValueError } from '../../errors.ts'
 import { where } from '../../ops/elementwise.ts'
 import { cat } from '../../ops/indexing.ts'
-import { sameShape } from '../../shape.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { nonNegative, positive, text } from '../parameters.ts'
@@ -38,7 +37,7 @@ export const sdd = defineLoss(
   },
   ({ classMaps, labels }, { temperature: T, scales, complementary }) => {
     const grids = gridsOf(scales)
-    checkMaps(classMaps, grids)
+    checkGrids(classMaps, grids)
     const [s, t] = [classMaps.student, classMaps.teacher].map((maps) =>
       cat(
         grids.map((m) => resized(maps, m, m).flatten(2)),
@@ -66,15 +65,11 @@ function gridsOf(scales: string): number[] {
   return grids
 }
 
-function checkMaps(
+function checkGrids(
   { student, teacher }: { readonly student: Tensor; readonly teacher: Tensor },
   grids: readonly number[],
 ): void {
   const shapes = [student.shape, teacher.shape]
-  if (student.rank !== 4 || teacher.rank !== 4 || !sameShape(shapes[0]!.slice(0, 2), shapes[1]!.slice(0, 2)))
-    throw new ShapeError(
-      `sdd: the class activation maps do not fit, got ${showAll(shapes)}. Give [N, classes, H, W] of the same samples and classes.`,
-    )
   const finest = Math.max(...grids)
   if (shapes.some(([, , h, w]) => h! < finest || w! < finest))
     throw new ShapeError(

@@ -5,6 +5,7 @@ import { defineLoss } from '../define.ts'
 import { count } from '../parameters.ts'
 import { ConvStack } from '../parts/conv-stack.ts'
 import { checkMaps, equalSize, resized } from '../parts/maps.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 
 /**
  * SimKD. Chen, Mei, Zhang, Wang, Feng, Chen: Knowledge Distillation with the Reused Teacher Classifier, CVPR 2022,
@@ -31,9 +32,10 @@ export const simkd = defineLoss(
     needs: ['teacher', 'teacherClassifier'],
     layers: 'last map',
     mix: { weight: 1, ce: 0 },
-    adapters: ({ layers: [last] }, { factor }, random) => {
-      checkMaps('simkd', last!)
-      const [from, to] = [last!.student.shape[1]!, last!.teacher.shape[1]!]
+    adapters: ({ layers }, { factor }, random) => {
+      const last = onlyLayer('simkd', layers)
+      checkMaps('simkd', last)
+      const [from, to] = [last.student.shape[1]!, last.teacher.shape[1]!]
       const channels = Math.floor(to / factor)
       if (channels < 1)
         throw new ValueError(

@@ -3,6 +3,7 @@ import { defineLoss } from '../define.ts'
 import { nonNegative } from '../parameters.ts'
 import { ConvStack } from '../parts/conv-stack.ts'
 import { checkMaps, resized } from '../parts/maps.ts'
+import { onlyLayer } from '../parts/only-layer.ts'
 
 /**
  * Softmax regression representation learning. Yang, Martinez, Bulat, Tzimiropoulos: Knowledge Distillation via Softmax
@@ -31,11 +32,12 @@ export const srrl = defineLoss(
     needs: ['teacher', 'teacherClassifier'],
     layers: 'last map',
     mix: { weight: 1, ce: 1 },
-    adapters: ({ layers: [last] }, _, random) => {
-      checkMaps('srrl', last!)
-      const plan = { channels: last!.teacher.shape[1]!, kernel: 1, bias: false, norm: true } as const
+    adapters: ({ layers }, _, random) => {
+      const last = onlyLayer('srrl', layers)
+      checkMaps('srrl', last)
+      const plan = { channels: last.teacher.shape[1]!, kernel: 1, bias: false, norm: true } as const
       return {
-        connector: new ConvStack(last!.student.shape[1]!, [{ ...plan, activation: (x) => x.relu() }], random),
+        connector: new ConvStack(last.student.shape[1]!, [{ ...plan, activation: (x) => x.relu() }], random),
       }
     },
   },

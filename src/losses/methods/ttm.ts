@@ -18,7 +18,7 @@ export const ttm = defineLoss(
     paper:
       'Zheng, Yang: Knowledge Distillation Based on Transformed Teacher Matching, ICLR 2024, arXiv:2402.11148',
     formula: 'KL(p^exponent, normalised || softmax(s)), mean over the batch, p = softmax(t)',
-    defaults: { exponent: positive(0.1, 'paper, CIFAR-100, vgg13 to vgg8') },
+    defaults: { exponent: positive(0.1, "the authors' README, CIFAR-100, vgg13 to vgg8") },
     mix: { weight: 45, ce: 1 },
   },
   ({ student, teacher }, { exponent }) =>

@@ -18,7 +18,7 @@ export const wttm = defineLoss(
     paper:
       'Zheng, Yang: Knowledge Distillation Based on Transformed Teacher Matching, ICLR 2024, arXiv:2402.11148',
     formula: 'KL(p^exponent, normalised || softmax(s)) times sum_c p_c^exponent, mean over the batch',
-    defaults: { exponent: positive(0.2, 'paper, CIFAR-100, together with CRD') },
+    defaults: { exponent: positive(0.2, "the authors' README, CIFAR-100, together with CRD") },
     mix: { weight: 4, ce: 1 },
   },
   ({ student, teacher }, { exponent }) => {

@@ -1,9 +1,9 @@
 import { ShapeError, show } from '../../errors.ts'
-import { normalize } from '../../ops/distance.ts'
 import { where } from '../../ops/elementwise.ts'
 import type { Tensor } from '../../tensor.ts'
 import type { Layer } from '../layers.ts'
 import { equalSize } from './maps.ts'
+import { scaled, shortened } from './unit.ts'
 
 /**
  * Where the two maps of a pair are active, [N, H * W] each: |x|^p averaged over channels, of length 1. The larger map is
@@ -20,7 +20,10 @@ export function attentions(id: string, layer: Layer, p: number): readonly [stude
   return [attention(student, p), attention(teacher, p)]
 }
 
-const attention = (map: Tensor, p: number): Tensor => normalize(power(map, p).mean(1).flatten(1))
+function attention(map: Tensor, p: number): Tensor {
+  const { x, shortest } = scaled(map.flatten(2), [1, 2])
+  return shortened(power(x, p).mean(1), 1, shortest.flatten(1).pow(p))
+}
 
 /** |x|^p. Where x is 0 it gets no gradient, which for p below 1 would be infinite. */
 export function power(x: Tensor, p: number): Tensor {

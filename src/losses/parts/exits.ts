@@ -1,7 +1,8 @@
 import { where } from '../../ops/elementwise.ts'
-import { crossEntropy, klDiv } from '../../ops/loss.ts'
+import { crossEntropy } from '../../ops/loss.ts'
 import { type Tensor, zeros } from '../../tensor.ts'
 import type { Labels } from '../batch.ts'
+import { rowDivergences } from './row-divergence.ts'
 import { sumOf } from './sums.ts'
 
 /** What a network says at one depth. */
@@ -72,7 +73,7 @@ export function exitLoss(
     }
   }
   const divergence = (exit: Exit) =>
-    klDiv(tempered(exit).logSoftmax(1), teacher.logSoftmax(1), { reduction: 'batchmean', logTarget: true })
+    rowDivergences(teacher.logSoftmax(1), tempered(exit).logSoftmax(1)).mean()
   const ce = hard(deepest).add(labelled.mul(1 - alpha))
   const [kd, hint] =
     variant === 'paper'

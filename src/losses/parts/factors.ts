@@ -1,12 +1,12 @@
 import { Module } from '../../nn/module.ts'
 import { leakyRelu } from '../../ops/activations.ts'
-import { normalize } from '../../ops/distance.ts'
 import type { Random } from '../../random.ts'
 import type { Tensor } from '../../tensor.ts'
 import type { Layer } from '../layers.ts'
 import { attentions, power } from './attention.ts'
 import { type ConvPlan, ConvStack } from './conv-stack.ts'
 import { equalSize } from './maps.ts'
+import { unit } from './unit.ts'
 
 /** How two factors are compared, and with which powers. */
 export interface FactorForm {
@@ -28,7 +28,7 @@ export function factorDistance(id: string, factors: Layer, { form, p1, p2 }: Fac
 
 function directions(id: string, factors: Layer): readonly [Tensor, Tensor] {
   const { student, teacher } = equalSize(id, factors)
-  return [normalize(student.flatten(1)), normalize(teacher.flatten(1))]
+  return [unit(student.flatten(1)), unit(teacher.flatten(1))]
 }
 
 /** An auto-encoder of a teacher's map: what lies between its halves is the factor. */

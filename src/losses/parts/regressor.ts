@@ -14,8 +14,6 @@ export interface RegressorOptions {
   readonly norm: boolean
   /** Relu at the end. */
   readonly relu: boolean
-  /** Whether the convolution has a bias. Default true. */
-  readonly bias?: boolean
 }
 
 /**
@@ -34,12 +32,12 @@ export class Regressor extends Module {
   readonly bn: BatchNorm2d | undefined
   readonly #relu: boolean
 
-  constructor(id: string, layer: Layer, { random, norm, relu, bias = true }: RegressorOptions) {
+  constructor(id: string, layer: Layer, { random, norm, relu }: RegressorOptions) {
     super()
     checkMaps(id, layer)
     const [, from, h, w] = layer.student.shape as readonly [number, number, number, number]
     const [, to, height, width] = layer.teacher.shape as readonly [number, number, number, number]
-    const options = { random: random.fork('conv'), bias }
+    const options = { random: random.fork('conv') }
     if (h === 2 * height && w === 2 * width)
       this.conv = this.child('conv', new Conv2d(from, to, 3, { ...options, stride: 2, padding: 1 }))
     else if (2 * h === height && 2 * w === width)

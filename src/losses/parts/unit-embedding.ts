@@ -1,8 +1,8 @@
 import { Linear } from '../../nn/layers/linear.ts'
 import { Module } from '../../nn/module.ts'
-import { normalize } from '../../ops/distance.ts'
 import type { Random } from '../../random.ts'
 import type { Tensor } from '../../tensor.ts'
+import { unit } from './unit.ts'
 
 /**
  * A linear layer, then length 1, as CRD's Embed. A vector of length 0 stays 0 and gets no gradient; the
@@ -18,7 +18,7 @@ export class UnitEmbedding extends Module {
 
   /** [N, from] to [N, to]. */
   forward(x: Tensor): Tensor {
-    return normalize(this.linear.forward(x))
+    return unit(this.linear.forward(x))
   }
 }
 
