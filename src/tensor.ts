@@ -67,7 +67,7 @@ export class Tensor<D extends DType = 'float'> {
 /** The vocabulary that losses and gradients are written in; ops/methods.ts puts it on the prototype. */
 export interface Tensor<D extends DType> extends TensorMethods<D> {}
 
-const PRINTED = 200
+const PRINTED = 256
 const noParams: Params = Object.freeze({})
 const printNumber = (x: number) => (Object.is(x, -0) ? '-0' : String(x))
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { UsageError } from '../errors.ts'
+import { KdgradError, UsageError } from '../errors.ts'
 import { type AnyLoss, isLoss, losses } from '../losses/index.ts'
 import { unknownName } from './suggest.ts'
 
@@ -31,9 +31,20 @@ export async function loadLosses(list: string): Promise<Choice[]> {
     throw new UsageError(`losses: none is named. Choose from all, ${[...losses.keys()].join(', ')}.`)
   const found: Choice[] = []
   for (const entry of entries) found.push(...(await choicesOf(entry)))
+  for (const { terms } of found) for (const { loss } of terms) checkId(loss, list)
   const twice = found.find(({ id }, i) => found.findIndex((other) => other.id === id) !== i)
   if (twice) throw new UsageError(`losses: ${twice.id} is named twice, got ${list}. Name each loss once.`)
   return found
+}
+
+/** Names of rows that are no method's. */
+const ROWS = ['teacher', 'alone', 'all']
+
+function checkId(loss: AnyLoss, list: string): void {
+  if (ROWS.includes(loss.id) || (losses.get(loss.id) ?? loss) !== loss)
+    throw new UsageError(
+      `losses: the id ${loss.id} is taken, got another loss of that id in ${list}. Give yours another id.`,
+    )
 }
 
 const alone = (loss: AnyLoss): Choice => ({ id: loss.id, terms: [{ loss, weight: undefined }] })
@@ -78,21 +89,29 @@ async function lossesIn(path: string): Promise<AnyLoss[]> {
       throw new UsageError(`losses: ${path} exports no loss. Export what defineLoss returns.`)
     return own
   } catch (error) {
-    if (error instanceof UsageError) throw error
-    throw new UsageError(`losses: ${path} cannot be loaded, got ${(error as Error).message}.`, {
-      cause: error,
-    })
+    if (error instanceof KdgradError) throw error
+    throw new UsageError(`losses: ${path} ${whyNot(error as Error)}`, { cause: error })
   } finally {
     unregister()
   }
 }
 
-/** Node reads TypeScript itself from 22.18 on; before that `tsx` does, where it is installed. */
+/** What to say of a file that could not be imported. */
+function whyNot({ message }: Error): string {
+  if (/Cannot require\(\) ES Module|import statement outside a module/.test(message))
+    return 'is CommonJS by the package.json beside it, got import in it. Call it .mts or .mjs, or set "type" to "module" there.'
+  return `cannot be loaded, got ${message.split('\n')[0]!.replace(/\.*$/, '')}. Mend the file.`
+}
+
+/**
+ * Node reads TypeScript itself from 22.18 on; before that `tsx` does, where it is installed. Without the paths of a
+ * tsconfig: they could lead to a second copy of this library, whose tensors are none of ours.
+ */
 async function readTypeScript(path: string): Promise<() => void> {
   if ((process.features as { typescript?: unknown }).typescript) return () => {}
   try {
     const { register } = await import('tsx/esm/api')
-    return register()
+    return register({ tsconfig: false })
   } catch {
     throw new UsageError(
       `losses: this Node cannot read TypeScript, got ${path}. Install tsx, use Node 22.18 or later, or give a .js file.`,

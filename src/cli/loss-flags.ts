@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { UsageError } from '../errors.ts'
 import { type AnyLoss, ce, type Parameter, type Settings, type Value } from '../losses/index.ts'
 import type { ChosenTerm, Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
@@ -51,7 +52,14 @@ export function methodOf(choice: Choice, flags: LossFlags, recipe: Recipe, epoch
     const warmup =
       own<number>('warmup') ?? (loss === ce ? 0 : flags.warmup) ?? Math.round((loss.mix.warmup ?? 0) * epochs)
     const term = { loss, params: paramsOf(loss, flags, recipe), warmup }
-    if (weight !== undefined) return [{ ...term, weight }]
+    if (weight !== undefined) {
+      const flag = ['weight', 'ceWeight'].find((name) => own(name) !== undefined)
+      if (flag)
+        throw new UsageError(
+          `${loss.id}.${flag}: a sum says its weights itself, got --${loss.id}.${flag} beside ${choice.id}. Write the weight into the sum.`,
+        )
+      return [{ ...term, weight }]
+    }
     const hard = own<number>('ceWeight') ?? flags.ceWeight ?? loss.mix.ce
     return [
       ...(hard === 0 ? [] : [{ loss: ce, params: {}, weight: hard, warmup: 0 }]),

@@ -78,7 +78,8 @@ export function plainProgress(print: (line: string) => void): ProgressView {
       last = progress
     },
     epoch({ epoch, loss, testAccuracy }, epochs) {
-      if (testAccuracy === undefined || !last) return
+      // A preliminary stage is not judged: its last epoch says how it ended.
+      if ((testAccuracy === undefined && epoch < epochs) || !last) return
       print(
         `${name}: epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}, accuracy ${percent(testAccuracy)}, ${pace.samplesPerSecond(last.samples)} samples/s, ${pace.secondsLeft(last)} s left`,
       )

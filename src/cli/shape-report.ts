@@ -13,12 +13,14 @@ export function shapeReport(row: string, { terms, helpers }: Trainee): string[] 
     const lines = [
       ...(pairs.length > 0 ? [`compares ${pairs.join('; ')}`] : []),
       ...(parameters.length > 0
-        ? [`trains ${parameters.join(', ')} (${module.parameterCount()} parameters)`]
+        ? [`trains ${parameters.join(', ')} (${counted(module.parameterCount())})`]
         : []),
     ]
     return lines.map((line) => `${row}${row === id ? '' : `, ${id}`}: ${line}`)
   })
 }
+
+const counted = (n: number) => `${n} ${n === 1 ? 'parameter' : 'parameters'}`
 
 /** A shape whose first dim is the batch. */
 const sizes = (shape: readonly number[]) => `[N, ${shape.slice(1).join(', ')}]`

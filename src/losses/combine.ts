@@ -21,13 +21,18 @@ export interface Combined {
 
 /**
  * The weighted sum of several losses, as `ce + 0.9 * kldiv + 0.8 * crd` says it. Warm-up counts the epochs of
- * `batch.progress`; without it the weights are whole.
+ * `batch.progress`.
  *
- * @throws ValueError where there is no term, one loss comes twice, or a weight is not finite.
+ * @throws ValueError where there is no term, a loss is not prepared or comes twice, a weight is not finite, or a batch
+ * lacks the progress that a warm-up counts.
  */
 export function combine(terms: readonly Term[]): (batch: AnyBatch) => Combined {
   if (terms.length === 0) throw new ValueError('combine: there must be a term, got none. Name a loss.')
   terms.forEach(({ loss, weight, warmup = 0 }, i) => {
+    if (!('loss' in loss))
+      throw new ValueError(
+        `combine: a term is a loss that is prepared, got ${(loss as { readonly id?: string }).id ?? typeof loss}. Give what its prepare(batch) returns.`,
+      )
     const { id } = loss.loss
     if (terms.findIndex((other) => other.loss.loss.id === id) !== i)
       throw new ValueError(`combine: ${id} comes twice, got it as terms of one sum. Add up its weights.`)
@@ -49,5 +54,11 @@ export function combine(terms: readonly Term[]): (batch: AnyBatch) => Combined {
   }
 }
 
-const weightAt = ({ weight, warmup = 0 }: Term, epoch = Number.POSITIVE_INFINITY): number =>
-  warmup > 0 ? weight * Math.min(epoch / warmup, 1) : weight
+function weightAt({ loss, weight, warmup = 0 }: Term, epoch: number | undefined): number {
+  if (warmup === 0) return weight
+  if (epoch === undefined)
+    throw new ValueError(
+      `combine: the warm-up of ${loss.loss.id} counts epochs, got a batch without progress. Give progress: { epoch, epochs, step } in the batch.`,
+    )
+  return weight * Math.min(epoch / warmup, 1)
+}

@@ -1,7 +1,8 @@
-import { ShapeError, show, ValueError } from '../errors.ts'
+import { KdgradError, ShapeError, show, ValueError } from '../errors.ts'
 import { Random } from '../random.ts'
 import { Tensor } from '../tensor.ts'
 import { type AnyBatch, type Batch, checkBatch, type Need, withoutTeacherGradient } from './batch.ts'
+import { checkSpec, isSettings, PARTS, type Part } from './check-spec.ts'
 import { type Layer, type LayerKind, layerNames, layersOf } from './layers.ts'
 import { type Adapters, Own, type State } from './own.ts'
 import {
@@ -76,11 +77,6 @@ export type Formula<D extends Parameters, N extends Need, A extends Adapters, S 
   own: Own<A, S>,
 ) => Tensor
 
-/** What a specification may have beside the formula. */
-export type Part = (typeof PARTS)[number]
-
-const PARTS = ['adapters', 'state', 'preliminary', 'predict'] as const
-
 /** Any loss, as those see it that do not know which. */
 export interface AnyLoss {
   readonly id: string
@@ -142,33 +138,35 @@ export const isLoss = (value: unknown): value is AnyLoss =>
  * - ValueError where something it needs is missing, a label is no class, a layer does not exist, or a parameter is
  *   unknown or out of range.
  */
-export function defineLoss<const P extends Readonly<Record<string, number>>>(
+export function defineLoss<P extends Plain>(
   id: string,
   defaults: P,
-  formula: (batch: Given<'teacher'>, params: { readonly [K in keyof P]: number }) => Tensor,
-): Loss<{ readonly [K in keyof P]: number }, 'teacher'>
+  formula: (batch: Given<'teacher'>, params: Widened<P>) => Tensor,
+): Loss<Widened<P>, 'teacher'>
 export function defineLoss<
   D extends Parameters = Record<never, never>,
   N extends Need = 'teacher',
   A extends Adapters = Record<never, never>,
   S extends State = Record<never, never>,
 >(id: string, spec: Spec<D, N, A, S>, formula: Formula<D, N, A, S>): Loss<WithLayers<D>, N>
-export function defineLoss(
-  id: string,
-  given: Readonly<Record<string, number>> | object,
-  formula: unknown,
-): unknown {
-  const spec: AnySpec = isNumbers(given) ? { defaults: parametersOf(given) } : given
+export function defineLoss(id: string, given: object, formula: unknown): unknown {
+  const spec: AnySpec = isSettings(given) ? { defaults: parametersOf(given) } : given
+  checkSpec(id, spec, formula)
   // Whoever defines a loss is held to its types by the overloads above; from here on they are erased.
   return make(id, spec, formula as AnyFormula)
 }
 
-/** A specification with its types erased. */
-type AnySpec = Spec<Parameters, Need, Adapters, State>
-type AnyFormula = Formula<Parameters, Need, Adapters, State>
+/** Any value of the kind of each default. */
+type Widened<P extends Settings> = {
+  readonly [K in keyof P]: P[K] extends number ? number : P[K] extends string ? string : boolean
+}
 
-const isNumbers = (given: object): given is Readonly<Record<string, number>> =>
-  Object.values(given).every((value) => typeof value === 'number')
+/** Defaults and nothing else: no entry of a specification. */
+type Plain = Settings & { readonly [K in keyof AnySpec]?: never }
+
+/** A specification with its types erased. */
+export type AnySpec = Spec<Parameters, Need, Adapters, State>
+type AnyFormula = Formula<Parameters, Need, Adapters, State>
 
 /** What the trainer calls the settings of a term: on the command line they stand beside the parameters. */
 const TRAINERS = ['weight', 'ceWeight', 'warmup'] as const
@@ -200,7 +198,12 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
   }
   const bound = (params: WithLayers<Parameters>, own: Own, f: AnyFormula) => (batch: AnyBatch) => {
     checkBatch(id, demands, batch)
-    return own.collecting(() => checkScalar(id, f(givenOf(batch, params), params, own)))
+    return own.collecting(() =>
+      checkScalar(
+        id,
+        ran(id, () => f(givenOf(batch, params), params, own)),
+      ),
+    )
   }
 
   const loss = (batch: AnyBatch, params: Partial<Settings> = {}): Tensor => {
@@ -236,6 +239,7 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
       predict: predict && ((batch: AnyBatch) => predict(givenOf(batch, all), all, own)),
     })
     prepared(first)
+    own.checkUpdates(id)
     prepared.preliminary?.objective(first)
     return prepared
   }
@@ -258,6 +262,21 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
 /** The layers that a loss's parameters name in each network, which must be tapped: none where `layers` is 'auto'. */
 export const tapsOf = ({ layers }: { readonly layers?: Value }): { student: string[]; teacher: string[] } =>
   (typeof layers === 'string' ? layerNames(layers) : undefined) ?? { student: [], teacher: [] }
+
+/** What a formula gives. One that throws something of its own says so in the loss's name. */
+function ran(id: string, formula: () => Tensor): Tensor {
+  try {
+    return formula()
+  } catch (error) {
+    if (error instanceof KdgradError) throw error
+    throw new ValueError(
+      `${id}: its formula failed, got ${String(error).replace(/\.*$/, '')}. Mend the formula.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
 
 function checkScalar(id: string, loss: Tensor): Tensor {
   if (!((loss as unknown) instanceof Tensor))

@@ -13,6 +13,7 @@ export {
   type Supplies,
   type TrainingSet,
 } from './batch.ts'
+export type { Part } from './check-spec.ts'
 export { type Combined, combine, type Term } from './combine.ts'
 export {
   type AnyLoss,
@@ -21,7 +22,6 @@ export {
   isLoss,
   type Loss,
   type Mix,
-  type Part,
   type Preliminary,
   type Prepared,
   type Spec,

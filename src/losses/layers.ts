@@ -7,7 +7,16 @@ import type { Side } from './batch.ts'
  * Which features a loss compares where `layers` is 'auto'. A map is [N, C, H, W]; the pooled feature is the last vector
  * [N, D], or the mean over positions of the last map where there is none. 'maps and pooled' takes that mean in any case.
  */
-export type LayerKind = 'pooled' | 'last map' | 'middle map' | 'maps' | 'pre-activations' | 'maps and pooled'
+export type LayerKind = (typeof layerKinds)[number]
+
+export const layerKinds = [
+  'pooled',
+  'last map',
+  'middle map',
+  'maps',
+  'pre-activations',
+  'maps and pooled',
+] as const
 
 /** One pair of features that a loss compares. */
 export interface Layer {

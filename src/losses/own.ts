@@ -1,5 +1,7 @@
+import { ShapeError, showAll } from '../errors.ts'
 import { attachUpdates, type Update } from '../graph/updates.ts'
 import { Module } from '../nn/module.ts'
+import { sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** Networks that a loss trains beside the student. */
@@ -32,6 +34,23 @@ export class Own<A extends Adapters = Adapters, S extends State = State> extends
    */
   afterStep(target: Tensor, next: (before: Tensor) => Tensor): void {
     this.#updates.push({ target, next })
+  }
+
+  /**
+   * Throws where the last loss would give a tensor of the state another shape.
+   *
+   * @throws ShapeError naming the loss and the tensor.
+   */
+  checkUpdates(id: string): void {
+    for (const { target, next } of this.#updates) {
+      const { shape } = next(target)
+      if (!sameShape(shape, target.shape)) {
+        const name = Object.keys(this.state).find((key) => this.state[key] === target)
+        throw new ShapeError(
+          `${id}: the state ${name ?? 'that it moves'} would change its shape, got ${showAll([shape, target.shape])}. Give afterStep values of the same shape.`,
+        )
+      }
+    }
   }
 
   /** The loss that `build` makes. What `afterStep` collects meanwhile is part of every step on it. */

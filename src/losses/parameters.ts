@@ -72,14 +72,17 @@ export const choice = <const T extends string>(
   accepts: (x) => (choices as readonly unknown[]).includes(x),
 })
 
-/** Plain numbers as parameters, for a loss in the making; one called `temperature` must be positive. */
-export const parametersOf = (values: Readonly<Record<string, number>>): Record<string, Parameter<number>> =>
+/** Plain values as parameters, for a loss in the making; a number called `temperature` must be positive. */
+export const parametersOf = (values: Settings): Record<string, Parameter> =>
   Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      (name === 'temperature' ? positive : real)(value, 'the loss itself'),
-    ]),
+    Object.entries(values).map(([name, value]): [string, Parameter] => {
+      if (typeof value === 'boolean') return [name, flag(value, SELF)]
+      if (typeof value === 'string') return [name, text(value, SELF)]
+      return [name, (name === 'temperature' ? positive : real)(value, SELF)]
+    }),
   )
+
+const SELF = 'the loss itself'
 
 /**
  * Throws unless every given value is one that its parameter takes.

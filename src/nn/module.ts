@@ -16,7 +16,7 @@ export interface LoadReport {
 
 /**
  * A part of a network that owns tensors: parameters, which are trained; buffers, which are state that is not (running
- * statistics); and further modules. They are registered by name where they are made:
+ * statistics); and further modules. They are registered by name where they are made, and not by being put into a field:
  *
  *     class Head extends Module {
  *       readonly fc: Linear
@@ -60,10 +60,22 @@ export abstract class Module {
 
   /** Every module by its path, this one first under the empty name. */
   namedModules(): Map<string, Module> {
+    this.#checkFields()
     const found = new Map<string, Module>([['', this]])
     for (const [name, child] of this.#children)
       for (const [path, module] of child.namedModules()) found.set(join(name, path), module)
     return found
+  }
+
+  /** A module in a field that nobody registered would never be trained, saved or put into evaluation mode. */
+  #checkFields(): void {
+    const known = new Set(this.#children.values())
+    for (const [name, value] of Object.entries(this))
+      for (const item of Array.isArray(value) ? value : [value])
+        if (item instanceof Module && !known.has(item))
+          throw new ValueError(
+            `Module: ${this.constructor.name} holds a module that is not registered, got ${item.constructor.name} in the field ${name}. Write this.child('${name}', ...) around it.`,
+          )
   }
 
   /** Every trained tensor by its PyTorch name, for example `conv1.weight`. */

@@ -192,6 +192,7 @@ async function runOne(
     if (signal?.aborted) return undefined
     observer.onRun?.(run, epochs * Math.ceil(data.size / schedule.batchSize))
     const history = await fit({
+      name: run.row,
       data,
       modules: trainee.modules,
       optimizer: optimizerOf(schedule, trainee.trained(loss)),

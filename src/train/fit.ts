@@ -8,6 +8,8 @@ import { accuraciesOf, type Predict } from './evaluate.ts'
 import type { StepPick } from './supplies.ts'
 
 export interface FitOptions {
+  /** What messages call the run. */
+  readonly name: string
   readonly data: Dataset
   /** All that is trained, running statistics included: stands in training mode during a step. */
   readonly modules: readonly Module[]
@@ -56,7 +58,7 @@ export interface EpochMetrics {
 /**
  * Trains the modules and returns the metrics of every epoch.
  *
- * @throws ValueError where the loss becomes NaN or infinite, naming the step.
+ * @throws ValueError where the loss becomes NaN or infinite, naming the run, the step and the terms.
  */
 export async function fit(options: FitOptions): Promise<EpochMetrics[]> {
   const { data, modules, epochs, batchSize, optimizer, schedule, random, signal } = options
@@ -77,14 +79,14 @@ export async function fit(options: FitOptions): Promise<EpochMetrics[]> {
       await optimizer.step(total, ...parts.map(([, { value }]) => value))
       const value = await total.item()
       step++
+      const each = await Promise.all(
+        parts.map(async ([id, { value, weight }]) => [id, { loss: await value.item(), weight }] as const),
+      )
       if (!Number.isFinite(value))
         throw new ValueError(
-          `train: the loss became ${value} at step ${step} of epoch ${epoch}, got learning rate ${optimizer.lr}. Lower the learning rate or the weight of the loss.`,
+          `train: the loss of ${options.name} became ${value} at step ${step} of epoch ${epoch}, got ${each.map(([id, { loss }]) => `${id} ${loss}`).join(', ')} and learning rate ${optimizer.lr}. Lower the learning rate or a weight, or look at that term.`,
         )
-      const each = parts.map(
-        async ([id, { value, weight }]) => [id, { loss: await value.item(), weight }] as const,
-      )
-      sums.add(value, await Promise.all(each), indices.length)
+      sums.add(value, each, indices.length)
       const samples = (epoch - 1) * data.size + sums.samples
       options.onStep?.({ step, steps, epoch, loss: value, samples })
     }

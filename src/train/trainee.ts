@@ -46,7 +46,7 @@ const FEATURES: readonly Need[] = ['teacherClassifier', 'classMaps', 'teacherNor
  * Sizes a method's adapters by a forward pass that computes nothing, and tries its losses on the batch sizes that will
  * come: whatever does not fit is thrown here, before the first step.
  */
-export function traineeOf({ terms }: Method, options: TraineeOptions): Trainee {
+export function traineeOf({ id, terms }: Method, options: TraineeOptions): Trainee {
   const { data, student, batchSize, seed, makePeer } = options
   const needs = new Set(terms.flatMap(({ loss }) => loss.needs))
   const named = terms.map(({ params }) => tapsOf(params))
@@ -67,6 +67,10 @@ export function traineeOf({ terms }: Method, options: TraineeOptions): Trainee {
     prepared: term.loss.prepare(batch, term.params, { seed }),
   }))
   const active = prepared.filter(({ weight }) => weight !== 0)
+  if (active.length === 0)
+    throw new ValueError(
+      `train: every weight of ${id} is 0, got ${terms.map(({ loss }) => loss.id).join(', ')}. Give one another weight.`,
+    )
   const sum = combine(active.map(({ prepared: loss, weight, warmup }) => ({ loss, weight, warmup })))
   const loss = (pick: StepPick) => sum(make(pick))
   const preliminary = prepared.flatMap(({ loss: { id }, prepared: { preliminary } }) =>

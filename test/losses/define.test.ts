@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { gradcheck } from '../../src/check/gradcheck.ts'
 import { grad, klDiv, softmax, type Tensor, tensor, zeros } from '../../src/index.ts'
-import { ce, defineLoss, dist, dkd, isLoss, kldiv, losses } from '../../src/losses/index.ts'
+import { ce, defineLoss, dist, dkd, isLoss, kldiv, losses, needs } from '../../src/losses/index.ts'
 import * as published from '../../src/losses/published.ts'
 
 const z = tensor([
@@ -47,6 +47,16 @@ describe('a loss of one’s own', () => {
     expect(confidentKd.mix).toEqual({ weight: 1, ce: 1 })
     expect(isLoss(confidentKd)).toBe(true)
     expect(isLoss(() => z)).toBe(false)
+  })
+
+  test('in the short form takes numbers, texts and booleans', async () => {
+    const short = defineLoss('short', { mode: 'mse', squared: true, scale: 2 }, ({ student }, params) => {
+      const x = params.squared ? student.logits.square() : student.logits
+      return (params.mode === 'mse' ? x.mean() : x.sum()).mul(params.scale)
+    })
+    expect(short.defaults).toEqual({ mode: 'mse', squared: true, scale: 2 })
+    const sum = await z.sum().item()
+    expect(await short({ student, teacher }, { mode: 'sum', squared: false }).item()).toBeCloseTo(2 * sum, 5)
   })
 
   test('takes its defaults for what is left out', async () => {
@@ -198,6 +208,49 @@ const CASES: readonly (readonly [call: () => unknown, kind: string, message: str
     () => defineLoss('odd', { temperature: 0 }, ({ student }) => student.logits.mean()),
     'ValueError',
     'odd: temperature must be positive, got 0. Its default is 0.',
+  ],
+  [
+    () => defineLoss('my loss', {}, () => z),
+    'ValueError',
+    "my loss: an id is a name of letters and digits, got 'my loss'. Write it as in myLoss.",
+  ],
+  [
+    () => defineLoss('dotted', { 'a.b': 1 }, () => z),
+    'ValueError',
+    "dotted: a parameter is a name of letters and digits, got 'a.b'. Write it as in myScale.",
+  ],
+  [
+    () => defineLoss('without', {}, untyped(undefined)),
+    'ValueError',
+    'without: the formula must be a function, got undefined. Give it last.',
+  ],
+  [
+    () => defineLoss('misspelt', untyped({ need: ['labels'] }), () => z),
+    'ValueError',
+    'misspelt: a specification has no entry of that name, got need. It has title, paper, formula, variant, defaults, needs, layers, mix, adapters, state, preliminary, predict; plain numbers, texts and booleans are defaults.',
+  ],
+  [
+    () => defineLoss('needy', untyped({ needs: ['lables'] }), () => z),
+    'ValueError',
+    `needy: there is no such need, got lables. Choose from ${Object.keys(needs).join(', ')}.`,
+  ],
+  [
+    () => defineLoss('layered', untyped({ needs: [], layers: 'all' }), () => z),
+    'ValueError',
+    'layered: there is no such kind of layers, got all. Choose from pooled, last map, middle map, maps, pre-activations, maps and pooled.',
+  ],
+  [
+    () => defineLoss('heavy', { weight: 1 }, () => z),
+    'ValueError',
+    "heavy: weight is a name of the trainer's, got it as a parameter. Call the parameter something else.",
+  ],
+  [
+    () =>
+      defineLoss('failing', {}, () => {
+        throw new TypeError('no.')
+      })({ student, teacher }),
+    'ValueError',
+    'failing: its formula failed, got TypeError: no. Mend the formula.',
   ],
   [
     () => defineLoss('perSample', {}, ({ student }) => student.logits.sum(1))({ student, teacher }),

@@ -270,6 +270,20 @@ describe('state', () => {
     expect(await prepared.own.state.n!.item()).toBe(1)
   })
 
+  test('that would change its shape is refused when it is made', () => {
+    const growing = defineLoss(
+      'growing',
+      { needs: [], state: () => ({ n: zeros([2]) }) },
+      ({ student }, _, own) => {
+        own.afterStep(own.state.n, () => zeros([3]))
+        return student.logits.mean()
+      },
+    )
+    expect(() => growing.prepare(only)).toThrow(
+      'growing: the state n would change its shape, got [3] and [2]. Give afterStep values of the same shape.',
+    )
+  })
+
   test('stays as it is in evaluation mode', async () => {
     const prepared = remembering.prepare(only)
     prepared.own.eval()
@@ -295,7 +309,7 @@ describe('combine', () => {
   const at = (epoch: number) => ({ ...batch, progress: { epoch, epochs: 8, step: 0 } })
 
   test('adds weighted terms, and gives each of them', async () => {
-    const { total, terms: parts } = combine(terms)(batch)
+    const { total, terms: parts } = combine(terms)(at(4))
     const [hard, soft] = [await ce(batch).item(), await kldiv(batch).item()]
     expect(await total.item()).toBeCloseTo(hard + 0.9 * soft, digits)
     expect(await parts.kldiv!.value.item()).toBe(soft)
@@ -316,6 +330,12 @@ describe('combine', () => {
     expect(() => combine([])).toThrow('combine: there must be a term, got none. Name a loss.')
     expect(() => combine([terms[0]!, terms[0]!])).toThrow(
       'combine: ce comes twice, got it as terms of one sum. Add up its weights.',
+    )
+    expect(() => combine([{ loss: kldiv as never, weight: 1 }])).toThrow(
+      'combine: a term is a loss that is prepared, got kldiv. Give what its prepare(batch) returns.',
+    )
+    expect(() => combine(terms)(batch)).toThrow(
+      'combine: the warm-up of kldiv counts epochs, got a batch without progress. Give progress: { epoch, epochs, step } in the batch.',
     )
     expect(() => combine([{ ...terms[0]!, weight: Number.NaN }])).toThrow(
       'combine: weight and warm-up of ce must be finite, the warm-up at least 0, got NaN and 0. Change them.',

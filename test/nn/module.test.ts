@@ -133,3 +133,16 @@ test('the mode reaches every module below', () => {
   expect(modes()).toEqual([false, false, false, false, false])
   expect(net.train().training).toBe(true)
 })
+
+test('a module in a field that nobody registered is refused, not left untrained', () => {
+  class Forgetful extends Module {
+    readonly fc = new Linear(3, 2, { random: new Random(0) })
+  }
+  expect(() => new Forgetful().parameters()).toThrow(
+    "Module: Forgetful holds a module that is not registered, got Linear in the field fc. Write this.child('fc', ...) around it.",
+  )
+  class Listed extends Module {
+    readonly blocks = [new BatchNorm2d(2)]
+  }
+  expect(() => new Listed().eval()).toThrow('got BatchNorm2d in the field blocks')
+})

@@ -58,6 +58,7 @@ describe.each([...losses.keys()])('%s', (id) => {
     const stages = [...trainee.preliminary, { epochs: 1, loss: trainee.loss }]
     for (const { epochs, loss } of stages) {
       const history = await fit({
+        name: id,
         data,
         modules: trainee.modules,
         optimizer: new SGD(trainee.trained(loss), { lr: 1e-4 }),
