@@ -129,7 +129,7 @@ export const isLoss = (value: unknown): value is AnyLoss =>
   typeof value === 'function' && 'id' in value && 'defaults' in value && 'needs' in value
 
 /**
- * Makes a loss of a formula. The short form takes the defaults as plain numbers; the long one says what else there is to
+ * Makes a loss of a formula. The short form takes the defaults as plain values; the long one says what else there is to
  * say: where the defaults come from, what it needs, its adapters and its state.
  *
  * The loss checks batch and parameters where it is called, hands the formula a detached teacher and the features it
