@@ -6,20 +6,10 @@ import { ExitHead } from '../../src/losses/parts/exit-head.ts'
 import { type Exit, type ExitSettings, exitLoss } from '../../src/losses/parts/exits.ts'
 import { Random } from '../../src/random.ts'
 import { type Shape, sizeOf } from '../../src/shape.ts'
-import { testDevice } from '../setup.ts'
+import { onDevice, same as sameWithin } from '../support/same.ts'
 import { thrownBy } from '../support/thrown.ts'
 
-/** Of the largest number, or of 1. */
-const allowed = testDevice === 'reference' ? 1e-12 : 2e-5
-
-async function same(got: Tensor, wanted: Tensor): Promise<void> {
-  const [a, b] = [await got.data(), await wanted.data()]
-  expect(a.length).toBe(b.length)
-  const largest = Math.max(1, ...b.map(Math.abs))
-  b.forEach((x, i) => {
-    expect(Math.abs(a[i]! - x), `at ${i}: ${a[i]} and ${x}`).toBeLessThanOrEqual(allowed * largest)
-  })
-}
+const same = (got: Tensor, wanted: Tensor) => sameWithin(got, wanted, onDevice(1e-12, 2e-5))
 
 const filled = (shape: Shape, f: (i: number) => number): Tensor =>
   tensor(

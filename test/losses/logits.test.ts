@@ -14,6 +14,7 @@ import {
   total,
   zero,
 } from '../support/logit-checks.ts'
+import { expectGolden } from '../support/same.ts'
 
 describe('golden values', () => {
   const batch = goldenBatch()
@@ -25,13 +26,7 @@ describe('golden values', () => {
   ]
 
   test.each(rows)('%s', async (_, loss, value, norm, first) => {
-    const allowed = testDevice === 'reference' ? 1e-10 : 1e-5
-    const near = async (t: Tensor, wanted: number) =>
-      expect(Math.abs((await t.item()) / wanted - 1)).toBeLessThan(allowed)
-    const g = gradient(loss(), batch)
-    await near(loss(), value)
-    await near(g.square().sum().sqrt(), norm)
-    await near(g.select(0, 0).select(0, 0), first)
+    await expectGolden(loss(), batch.student.logits, [value, norm, first])
   })
 })
 

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { checkFinite, checkLoss, distillBatch } from '../../src/check/index.ts'
 import { cat, full, gaussianNllLoss, grad, mseLoss, type Tensor, tensor, zeros } from '../../src/index.ts'
 import { type AnyLoss, at, fitnet, fsp, type Settings, vid } from '../../src/losses/index.ts'
-import { testDevice } from '../setup.ts'
 import { given, identityConv } from '../support/adapters.ts'
 import { factor, maps, same } from '../support/features.ts'
 import { sensible } from '../support/loss-settings.ts'
 import { featuresBatch } from '../support/methods/call.ts'
+import { expectGolden, onDevice } from '../support/same.ts'
 import { thrownBy } from '../support/thrown.ts'
 
 // Losses that compare maps: attention, hints, what one map tells of another, flow from map to map.
@@ -51,17 +51,7 @@ describe('golden values of the specification, section 7', () => {
     ['fitnet', hint, 1.1047959722, 0.214553409454, -0.0171089078616],
     ['at', attention(), 0.0105191514866, 0.0114597721689, -0.000211976024746],
   ] as const)('%s', async (_, loss, value, norm, first) => {
-    const y = loss(s, t)
-    const gradient = grad(y, [s])[0]!
-    const wanted: readonly (readonly [Tensor, number])[] = [
-      [y, value],
-      [gradient.norm(), norm],
-      [gradient.flatten().slice([[0, 1]]), first],
-    ]
-    for (const [got, number] of wanted)
-      expect(Math.abs((await got.item()) / number - 1)).toBeLessThan(
-        testDevice === 'reference' ? 1e-10 : 2e-5,
-      )
+    await expectGolden(loss(s, t), s, [value, norm, first], onDevice(1e-10, 2e-5))
   })
 })
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { checkLoss, distillBatch } from '../../src/check/index.ts'
 import { cat, grad, ones, type Tensor, tensor, zeros } from '../../src/index.ts'
 import { type Batch, cc, ickd, nst, pkt, rkd, type Settings, sp } from '../../src/losses/index.ts'
-import { testDevice } from '../setup.ts'
 import { maps, same, vectors } from '../support/features.ts'
 import { featuresBatch } from '../support/methods/call.ts'
+import { expectGolden, onDevice } from '../support/same.ts'
 import { thrownBy } from '../support/thrown.ts'
 
 // Losses on relations between samples or channels: golden values, what is 0, what is refused.
@@ -57,17 +57,7 @@ describe('golden values of the specification, section 7', () => {
     ['pkt', named(pkt), vector, 0.0073547207391, 0.0215386315432, -0.00851127648343],
     ['nst', named(nst), map, 0.373865427474, 0.172958771209, 0.0567092178896],
   ] as const)('%s', async (_, loss, { s, t }, value, norm, first) => {
-    const y = loss(s, t)
-    const gradient = grad(y, [s])[0]!
-    const wanted: readonly (readonly [Tensor, number])[] = [
-      [y, value],
-      [gradient.norm(), norm],
-      [gradient.flatten().slice([[0, 1]]), first],
-    ]
-    for (const [got, number] of wanted)
-      expect(Math.abs((await got.item()) / number - 1)).toBeLessThan(
-        testDevice === 'reference' ? 1e-10 : 2e-5,
-      )
+    await expectGolden(loss(s, t), s, [value, norm, first], onDevice(1e-10, 2e-5))
   })
 })
 

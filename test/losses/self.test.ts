@@ -16,21 +16,12 @@ import {
 } from '../../src/losses/index.ts'
 import { SGD } from '../../src/optim/index.ts'
 import { testDevice } from '../setup.ts'
+import { onDevice, same as sameWithin } from '../support/same.ts'
 import { thrownBy } from '../support/thrown.ts'
 
 // Losses by which a network learns from itself, or from one that learns beside it: none needs a teacher.
 
-/** Of the largest number, or of 1. */
-const allowed = testDevice === 'reference' ? 1e-12 : 2e-5
-
-async function same(got: Tensor, wanted: Tensor): Promise<void> {
-  const [a, b] = [await got.data(), await wanted.data()]
-  expect(a.length).toBe(b.length)
-  const largest = Math.max(1, ...b.map(Math.abs))
-  b.forEach((x, i) => {
-    expect(Math.abs(a[i]! - x), `at ${i}: ${a[i]} and ${x}`).toBeLessThanOrEqual(allowed * largest)
-  })
-}
+const same = (got: Tensor, wanted: Tensor) => sameWithin(got, wanted, onDevice(1e-12, 2e-5))
 
 const zeroLike = (x: Tensor): Tensor => x.detach().mul(0)
 

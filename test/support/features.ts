@@ -1,25 +1,16 @@
 import fc from 'fast-check'
-import { expect } from 'vitest'
 import { numbers } from '../../src/check/batches.ts'
 import { type Shape, sizeOf } from '../../src/shape.ts'
 import { type Tensor, tensor } from '../../src/tensor.ts'
-import { testDevice } from '../setup.ts'
+import { onDevice, same as sameWithin } from './same.ts'
 
 // Features for properties of losses that compare them.
 
 /** Of the largest number, or of 1. */
-export const allowed = testDevice === 'reference' ? 1e-10 : 2e-5
+export const allowed = onDevice(1e-10, 2e-5)
 
-/** Fails unless two tensors agree. */
-export async function same(got: Tensor, wanted: Tensor | number, slack = allowed): Promise<void> {
-  const a = await got.data()
-  const b = typeof wanted === 'number' ? [wanted] : await wanted.data()
-  expect(a.length).toBe(b.length)
-  const largest = Math.max(1, ...Array.from(b, Math.abs))
-  Array.from(b).forEach((x, i) => {
-    expect(Math.abs(a[i]! - x), `at ${i}: ${a[i]} and ${x}`).toBeLessThanOrEqual(slack * largest)
-  })
-}
+export const same = (got: Tensor, wanted: Tensor | number, slack = allowed): Promise<void> =>
+  sameWithin(got, wanted, slack)
 
 /** Values within ±2 of a shape that is drawn too. */
 const ofShape = (shape: Shape): fc.Arbitrary<Tensor> =>

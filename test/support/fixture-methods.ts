@@ -21,8 +21,6 @@ const methods: MethodCalls = {
   ...contrastMethods,
 }
 
-export const methodNames: readonly string[] = Object.keys(methods)
-
 /** The outputs of a method's case, or null where the method is not mapped. */
 export function buildMethod(c: Case, leaves: Inputs): Built | null {
   if (!Object.hasOwn(methods, c.method ?? '')) return null

@@ -1,12 +1,10 @@
 import { type Case, subject } from './fixtures.ts'
 
 /**
- * What the library does not have yet. These lists only shrink: test/pending.test.ts fails where an operation or method
- * below is mapped after all, and a case that passes in spite of its entry in `pendingSettings` fails.
+ * What the library does not have yet. These lists only shrink: test/pending.test.ts fails where an operation below
+ * is mapped after all, and a case that passes in spite of its entry in `pendingSettings` fails.
  */
 export const pendingOps: ReadonlySet<string> = new Set(`clip_grad_norm clip_grad_value`.split(/\s+/))
-
-export const pendingMethods: ReadonlySet<string> = new Set()
 
 /** Settings of operations that are there, which the library does not take yet. */
 const pendingSettings: readonly {
@@ -29,7 +27,6 @@ const pendingSettings: readonly {
 
 /** Why a case cannot be run yet, or null. */
 export function pendingReason(c: Case): string | null {
-  if (c.method !== undefined) return pendingMethods.has(c.method) ? `method ${c.method} is to come` : null
   if (pendingOps.has(subject(c))) return `op ${c.op} is to come`
   return null
 }

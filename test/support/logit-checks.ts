@@ -4,20 +4,13 @@ import { numbers } from '../../src/check/batches.ts'
 import { type LogitBatch, type LogitBatchOptions, logitBatch } from '../../src/check/index.ts'
 import { grad, type Tensor, tensor } from '../../src/index.ts'
 import type { Progress } from '../../src/losses/index.ts'
-import { testDevice } from '../setup.ts'
+import { onDevice, same as sameWithin } from './same.ts'
 
 /** Of the largest number, or of 1. */
-export const allowed = testDevice === 'reference' ? 1e-11 : 3e-5
+export const allowed = onDevice(1e-11, 3e-5)
 
-/** Fails unless all entries agree, up to `slack` of the largest one or of 1. */
-export async function same(got: Tensor, wanted: Tensor, slack = allowed): Promise<void> {
-  const [a, b] = [await got.data(), await wanted.data()]
-  expect(a.length).toBe(b.length)
-  const largest = Math.max(1, ...b.map(Math.abs))
-  b.forEach((x, i) => {
-    expect(Math.abs(a[i]! - x), `at ${i}: ${a[i]} and ${x}`).toBeLessThanOrEqual(slack * largest)
-  })
-}
+export const same = (got: Tensor, wanted: Tensor, slack = allowed): Promise<void> =>
+  sameWithin(got, wanted, slack)
 
 /** Fails unless all entries are 0. */
 export async function zero(x: Tensor): Promise<void> {
