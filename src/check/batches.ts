@@ -58,7 +58,7 @@ export function numbers(count: number, largest: number): fc.Arbitrary<number[]> 
 const SPAN = 0.5
 
 /** n rows of c numbers, flat, none of them constant along either dim. */
-export function variedRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
+function variedRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
   const spans = (line: readonly number[]) => line.length < 2 || Math.max(...line) - Math.min(...line) >= SPAN
   return numbers(n * c, largest).filter(
     (flat) =>
@@ -68,7 +68,7 @@ export function variedRows(n: number, c: number, largest: number): fc.Arbitrary<
 }
 
 /** n rows of c numbers, flat: independent ones, or one row repeated, or constant rows, or all but constant ones. */
-export function anyRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
+function anyRows(n: number, c: number, largest: number): fc.Arbitrary<number[]> {
   return fc.oneof(
     { arbitrary: numbers(n * c, largest), weight: 4 },
     { arbitrary: numbers(c, largest).map((row) => Array.from({ length: n }, () => row).flat()), weight: 1 },

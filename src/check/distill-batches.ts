@@ -11,8 +11,6 @@ export type DistillBatch = LogitBatch &
 export interface DistillBatchOptions extends LogitBatchOptions {
   /** Largest |feature|. Default 2. */
   readonly largestFeature?: number
-  /** Whether student and teacher have features of the same shapes. Default false. */
-  readonly sameShapes?: boolean
 }
 
 /** Channels of the two maps, and the width of the pooled feature. */
@@ -28,7 +26,7 @@ const SIZE = 40
  * `logitBatch` do. With `degenerate`: maps that are 0 or constant, dead channels, equal samples.
  */
 export function distillBatch(options: DistillBatchOptions = {}): fc.Arbitrary<DistillBatch> {
-  const { largest = 6, largestFeature = 2, degenerate = false, sameShapes = false } = options
+  const { largest = 6, largestFeature = 2, degenerate = false } = options
   return logitBatch(options).chain((batch) => {
     const [n, c] = batch.student.logits.shape as [number, number]
     const feature = (shape: Shape) => featureOf(shape, largestFeature, degenerate)
@@ -46,16 +44,15 @@ export function distillBatch(options: DistillBatchOptions = {}): fc.Arbitrary<Di
         }),
       })
     const logits = numbers(n * c, largest).map((values) => tensor(values, [n, c]))
-    const own = sameShapes ? TEACHER : STUDENT
     const maps = feature([n, c, SIDES[1], SIDES[1]])
     return fc
       .record({
-        student: sideOf(own, fc.constant(batch.student.logits)),
+        student: sideOf(STUDENT, fc.constant(batch.student.logits)),
         teacher: sideOf(TEACHER, fc.constant(batch.teacher.logits)),
-        view: fc.record({ student: sideOf(own, logits), teacher: sideOf(TEACHER, logits) }),
-        partner: sideOf(own, logits),
-        peer: sideOf(own, logits),
-        formerSelf: sideOf(own, logits),
+        view: fc.record({ student: sideOf(STUDENT, logits), teacher: sideOf(TEACHER, logits) }),
+        partner: sideOf(STUDENT, logits),
+        peer: sideOf(STUDENT, logits),
+        formerSelf: sideOf(STUDENT, logits),
         classMaps: fc.record({ student: maps, teacher: maps }),
         epoch: fc.integer({ min: 1, max: 4 }),
         classifier: featureOf([c, TEACHER[1]], 1, false),

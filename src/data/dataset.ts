@@ -37,6 +37,15 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   return { ...dataset, images, labels, size: indices.length }
 }
 
+/** The samples of each class, in order. */
+export function membersOf({ classes, labels }: Pick<Dataset, 'classes' | 'labels'>): number[][] {
+  const members = Array.from({ length: classes }, (): number[] => [])
+  labels.forEach((label, i) => {
+    members[label]?.push(i)
+  })
+  return members
+}
+
 /**
  * `count` images drawn without replacement, equally many of each class (the first classes get one more where it does
  * not divide), in the order that they have in `dataset`. Draws from `random`, so each call is a new selection.
@@ -48,11 +57,7 @@ export function balancedSubset(dataset: Dataset, count: number, random: Random):
     throw new ValueError(
       `balancedSubset: ${name} has ${size} samples, got a count of ${count}. Use 1 to ${size}.`,
     )
-  const members = Array.from({ length: classes }, (): number[] => [])
-  dataset.labels.forEach((label, i) => {
-    members[label]?.push(i)
-  })
-  const chosen = members.flatMap((indices, label) => {
+  const chosen = membersOf(dataset).flatMap((indices, label) => {
     const wanted = Math.floor(count / classes) + (label < count % classes ? 1 : 0)
     if (indices.length < wanted)
       throw new DataError(

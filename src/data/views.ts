@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
-import type { Dataset } from './dataset.ts'
+import { type Dataset, membersOf } from './dataset.ts'
 
 /** Farthest that a strong view is shifted, as a share of the height and width. */
 const SHIFT = 1 / 8
@@ -47,16 +47,11 @@ function shiftOf(random: Random, size: number): number {
 }
 
 /** For each sample another one of its class, drawn at random; the sample itself where it is the only one. */
-export function partnersOf({ labels }: Dataset, indices: ArrayLike<number>, random: Random): Int32Array {
-  const members = new Map<number, number[]>()
-  labels.forEach((label, i) => {
-    const known = members.get(label)
-    if (known) known.push(i)
-    else members.set(label, [i])
-  })
+export function partnersOf(dataset: Dataset, indices: ArrayLike<number>, random: Random): Int32Array {
+  const members = membersOf(dataset)
   return Int32Array.from({ length: indices.length }, (_, i) => {
     const own = indices[i]!
-    const others = members.get(labels[own]!)!.filter((other) => other !== own)
+    const others = members[dataset.labels[own]!]!.filter((other) => other !== own)
     return others.length === 0 ? own : others[random.integer(others.length)]!
   })
 }

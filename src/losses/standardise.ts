@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor.ts'
 import type { AnyBatch, Need, Side } from './batch.ts'
 import { defineLoss, type Loss, type Mix, type Prepared } from './define.ts'
 import type { Parameter, Settings } from './parameters.ts'
+import { deviations } from './parts/deviation.ts'
 
 export interface StandardisedOptions<P extends Settings> {
   readonly id: string
@@ -98,14 +99,11 @@ function standardisedBatch(batch: AnyBatch): AnyBatch {
 
 /**
  * Rows [N, C] of mean 0 and standard deviation 1, up to the 1e-7 beside the deviation, or of less where the logits
- * deviate by less than 1e-3. A row that does not vary is 0 and
- * gets no gradient: dividing by 1e-7 would make its gradient 1e7 times as large.
+ * deviate by less than 1e-3. A row that does not vary is 0 and gets no gradient: dividing by 1e-7 would make its gradient 1e7 times as large.
  */
 export function standardise(logits: Tensor): Tensor {
   const [, classes] = logits.shape as [number, number]
-  // Counted from the first class, so that equal logits deviate by exactly 0 however their mean is rounded.
-  const offset = logits.sub(logits.detach().slice([null, [0, 1]]))
-  const deviation = offset.sub(offset.mean(1, true))
+  const deviation = deviations(logits, 1)
   const variance = deviation
     .square()
     .sum(1, true)

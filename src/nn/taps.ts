@@ -16,6 +16,7 @@ export interface TappedOutput extends ModelOutput {
  * @throws ValueError where there is no feature and no module of a name, with those there are and their shapes.
  */
 export function tapped(model: Model, images: Tensor, names: readonly string[]): TappedOutput {
+  if (names.length === 0) return { ...model.forward(images), taps: {} }
   const seen = new Map<string, Tensor>()
   const restore: (() => void)[] = []
   for (const [path, module] of model.namedModules()) {

@@ -79,8 +79,7 @@ const hard: Method = { id: 'ce', terms: [{ loss: ce, params: {}, weight: 1, warm
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
  * progress when `signal` aborts; finished runs have been handed to the observer by then.
  *
- * @throws DataError where the data cannot be trained on: no samples, a label out of range, a pixel that is not finite.
- * @throws ShapeError or ValueError where a method does not fit the networks or the data, before any training.
+ * `checkExperiment` says beforehand whether it can run.
  */
 export async function distill(
   experiment: Experiment,
@@ -88,7 +87,6 @@ export async function distill(
   signal?: AbortSignal,
 ): Promise<RunResult[]> {
   const { train, methods, seeds } = experiment
-  checkExperiment(experiment)
   const results: RunResult[] = []
   const run = async (name: RunName, trainee: Trainee, data: Dataset, schedule: Schedule) => {
     const result = await runOne(experiment, name, trainee, data, schedule, observer, signal)
@@ -131,7 +129,8 @@ export async function distill(
 /**
  * Sizes every method for the networks and the data, and tries its losses without computing anything.
  *
- * @throws DataError, ShapeError or ValueError as `distill` does.
+ * @throws DataError where the data cannot be trained on: no samples, a label out of range, a pixel that is not finite.
+ * @throws ShapeError or ValueError where a method does not fit the networks or the data.
  */
 export function checkExperiment(experiment: Experiment): void {
   const { train, test, makeTeacher, makeStudent, methods, seeds } = experiment

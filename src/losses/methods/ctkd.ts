@@ -7,7 +7,7 @@ import { type Tensor, tensor, zeros } from '../../tensor.ts'
 import type { Progress } from '../batch.ts'
 import { defineLoss } from '../define.ts'
 import { choice, count, positive } from '../parameters.ts'
-import { rowDivergences } from '../parts/row-divergence.ts'
+import { temperedDivergences } from '../parts/row-divergence.ts'
 
 /**
  * Curriculum temperature. Li, Li, Yang, Zhao, Song, Luo, Li, Yang: Curriculum Temperature for Knowledge Distillation,
@@ -52,7 +52,7 @@ export const ctkd = defineLoss(
     const { temperature } = own.adapters
     const theta = gradientReversal(temperature.forward(s, t), reversal(progress, growthEpochs))
     const T = theta.sigmoid().mul(range).add(start)
-    const kl = rowDivergences(t.div(T).logSoftmax(1), s.div(T).logSoftmax(1))
+    const kl = temperedDivergences(t, s, T)
     return kl.mul(T.square().squeeze(1)).mean()
   },
 )

@@ -2,6 +2,7 @@ import { where } from '../../ops/elementwise.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { positive, real } from '../parameters.ts'
+import { deviations } from '../parts/deviation.ts'
 
 /**
  * DIST. Huang, You, Wang, Qian, Xu: Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv:2205.10536; the
@@ -50,10 +51,7 @@ function correlation(p: Tensor, q: Tensor, dim: 0 | 1): Tensor {
 
 /** Deviations from the mean along `dim`, and their 2-norm; zeros and 1 where there is nothing but rounding. */
 function centred(p: Tensor, dim: 0 | 1): { deviation: Tensor; norm: Tensor } {
-  // Counted from the first entry, so that equal entries deviate by exactly 0 however their mean is rounded.
-  const first = p.detach().slice(dim === 0 ? [[0, 1]] : [null, [0, 1]])
-  const offset = p.sub(first)
-  const deviation = offset.sub(offset.mean(dim, true))
+  const deviation = deviations(p, dim)
   const squares = deviation.square().sum(dim, true)
   const perUnitOfLogit = p.mul(p.neg().add(1)).square().sum(dim, true)
   const varies = squares.gt(perUnitOfLogit.mul(SAME_LOGIT ** 2))

@@ -3,7 +3,7 @@ import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
 import { choice, nonNegative, positive } from '../parameters.ts'
 import { batchCorrelation, classCorrelation } from '../parts/correlations.ts'
-import { rowDivergences } from '../parts/row-divergence.ts'
+import { temperedDivergences } from '../parts/row-divergence.ts'
 import { sumOf } from '../parts/sums.ts'
 
 /**
@@ -104,8 +104,7 @@ function meant(weak: Pair, strong: Pair, temperatures: readonly number[]): Level
 }
 
 /** T² KL of each sample, [N]. */
-const instance = ({ s, t }: Pair, T: number): Tensor =>
-  rowDivergences(t.div(T).logSoftmax(1), s.div(T).logSoftmax(1)).mul(T * T)
+const instance = ({ s, t }: Pair, T: number): Tensor => temperedDivergences(t, s, T).mul(T * T)
 
 /** 1 for the samples [N] of which the teacher is not surer, and the classes [C] that have not more of it, than the median. */
 function unsure(teacher: Tensor): { samples: Tensor; classes: Tensor } {

@@ -1,7 +1,6 @@
-import { ShapeError, show } from '../../errors.ts'
 import type { Tensor } from '../../tensor.ts'
 import { defineLoss } from '../define.ts'
-import { equalSize } from '../parts/maps.ts'
+import { severalPositions } from '../parts/maps.ts'
 import { sumOf } from '../parts/sums.ts'
 import { unit } from '../parts/unit.ts'
 
@@ -32,11 +31,7 @@ export const nst = defineLoss(
   ({ layers }) =>
     sumOf(
       layers.map((layer) => {
-        const { student, teacher } = equalSize('nst', layer)
-        if (student.shape[2]! * student.shape[3]! === 1)
-          throw new ShapeError(
-            `nst: a map of one position has no selectivity to transfer, got ${layer.name.student} ${show(layer.student.shape)} and ${layer.name.teacher} ${show(layer.teacher.shape)}. Choose layers with larger maps.`,
-          )
+        const { student, teacher } = severalPositions('nst', 'selectivity', layer)
         const [s, t] = [channels(student), channels(teacher)]
         return kernel(t, t).add(kernel(s, s)).sub(kernel(s, t).mul(2))
       }),

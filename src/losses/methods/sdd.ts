@@ -6,7 +6,7 @@ import { defineLoss } from '../define.ts'
 import { nonNegative, positive, text } from '../parameters.ts'
 import { classOf } from '../parts/labels.ts'
 import { resized } from '../parts/maps.ts'
-import { rowDivergences } from '../parts/row-divergence.ts'
+import { temperedDivergences } from '../parts/row-divergence.ts'
 
 /**
  * Scaled decoupled distillation, with KD. Wei, Luo, Luo: Scaled Decoupled Distillation, CVPR 2024, arXiv:2403.13512.
@@ -48,7 +48,7 @@ export const sdd = defineLoss(
     const rightHere = t.argmax(1).toFloat().eq(label).toFloat()
     const rightAtAll = classMaps.teacher.mean([2, 3]).argmax(1, true).toFloat().eq(label).toFloat()
     const weights = where(rightHere.eq(rightAtAll), 1, complementary)
-    return rowDivergences(t.div(T).logSoftmax(1), s.div(T).logSoftmax(1))
+    return temperedDivergences(t, s, T)
       .mul(weights)
       .mean()
       .mul(T * T)

@@ -3,7 +3,7 @@ import type { Tensor } from '../../tensor.ts'
 import type { Labels } from '../batch.ts'
 import { defineLoss } from '../define.ts'
 import { positive } from '../parameters.ts'
-import { rowDivergences } from '../parts/row-divergence.ts'
+import { temperedDivergences } from '../parts/row-divergence.ts'
 
 /**
  * Weighted soft label distillation. Zhou, Song, Chen, Zhou, Wang, Yuan, Zhang: Rethinking Soft Labels for Knowledge
@@ -31,7 +31,7 @@ export const wsld = defineLoss(
     const own = hardness(student.logits.detach(), labels)
     const theirs = hardness(teacher.logits, labels)
     const weights = own.div(theirs.add(1e-7)).neg().expm1().neg()
-    const kl = rowDivergences(teacher.logits.div(T).logSoftmax(1), student.logits.div(T).logSoftmax(1))
+    const kl = temperedDivergences(teacher.logits, student.logits, T)
     return kl
       .mul(weights)
       .mean()

@@ -1,8 +1,7 @@
-import { ShapeError, show } from '../../errors.ts'
 import { where } from '../../ops/elementwise.ts'
 import type { Tensor } from '../../tensor.ts'
 import type { Layer } from '../layers.ts'
-import { equalSize } from './maps.ts'
+import { severalPositions } from './maps.ts'
 import { scaled, shortened } from './unit.ts'
 
 /**
@@ -12,11 +11,7 @@ import { scaled, shortened } from './unit.ts'
  * @throws ShapeError where the smaller map has one position: its attention is 1, whatever its values are.
  */
 export function attentions(id: string, layer: Layer, p: number): readonly [student: Tensor, teacher: Tensor] {
-  const { student, teacher } = equalSize(id, layer)
-  if (student.shape[2]! * student.shape[3]! === 1)
-    throw new ShapeError(
-      `${id}: a map of one position has no attention to transfer, got ${layer.name.student} ${show(layer.student.shape)} and ${layer.name.teacher} ${show(layer.teacher.shape)}. Choose layers with larger maps.`,
-    )
+  const { student, teacher } = severalPositions(id, 'attention', layer)
   return [attention(student, p), attention(teacher, p)]
 }
 

@@ -22,6 +22,24 @@ export function equalSize(id: string, layer: Layer): { student: Tensor; teacher:
   return { student, teacher }
 }
 
+/**
+ * The same for a loss that looks at how a map is spread over its positions.
+ *
+ * @throws ShapeError where the smaller map has one position: there is then no such `quality`, whatever its values are.
+ */
+export function severalPositions(
+  id: string,
+  quality: string,
+  layer: Layer,
+): { student: Tensor; teacher: Tensor } {
+  const maps = equalSize(id, layer)
+  if (maps.student.shape[2]! * maps.student.shape[3]! === 1)
+    throw new ShapeError(
+      `${id}: a map of one position has no ${quality} to transfer, got ${layer.name.student} ${show(layer.student.shape)} and ${layer.name.teacher} ${show(layer.teacher.shape)}. Choose layers with larger maps.`,
+    )
+  return maps
+}
+
 /** Two maps, averaged down to the smaller height and the smaller width. */
 export function smallerSize(a: Tensor, b: Tensor): readonly [Tensor, Tensor] {
   const [height, width] = [2, 3].map((d) => Math.min(a.shape[d]!, b.shape[d]!)) as [number, number]

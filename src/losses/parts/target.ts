@@ -3,7 +3,7 @@ import { cat } from '../../ops/indexing.ts'
 import type { Tensor } from '../../tensor.ts'
 
 /** The logit of what cannot be: exp gives exactly 0 in float32 too, and unlike -Infinity it is no NaN with itself. */
-export const NEVER = -1e30
+const NEVER = -1e30
 
 /** Logits [N, C] counted from the largest that is not in `mask`, and `NEVER` where it is. */
 function withoutMasked(mask: Tensor<'bool'>, logits: Tensor): { top: Tensor; others: Tensor } {

@@ -8,7 +8,7 @@ import { unit } from './unit.ts'
  * A linear layer, then length 1, as CRD's Embed. A vector of length 0 stays 0 and gets no gradient; the
  * published code divides 0 by 0.
  */
-export class UnitEmbedding extends Module {
+class UnitEmbedding extends Module {
   readonly linear: Linear
 
   constructor(from: number, to: number, random: Random) {

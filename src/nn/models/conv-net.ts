@@ -115,18 +115,15 @@ export class ConvNet extends Model {
    * too the mean over positions is the logit. As without dropout.
    */
   override classMaps(map: Tensor): Tensor {
-    const [n, channels, height, width] = map.shape as [number, number, number, number]
+    const [, channels, height, width] = map.shape as [number, number, number, number]
     const vector = this.#head === 'flatten' ? map.flatten(1) : map.mean([2, 3])
     const { weight, bias } = this.#linear(vector)
     const classes = weight.shape[1]!
     const byPlace =
       this.#head === 'flatten'
         ? weight.reshape([weight.shape[0]!, classes, channels, height, width])
-        : weight
-            .div(height * width)
-            .reshape([weight.shape[0]!, classes, channels, 1, 1])
-            .expand([weight.shape[0]!, classes, channels, height, width])
-    return classActivationMaps(map, byPlace, bias).reshape([n, classes, height, width])
+        : weight.div(height * width).reshape([weight.shape[0]!, classes, channels, 1, 1])
+    return classActivationMaps(map, byPlace, bias)
   }
 
   /** The linear map that the layers after the pooling are for each `vector` [N, D]: [N or 1, classes, D], [N or 1, classes]. */
