@@ -19,3 +19,16 @@ function errorOf(got: ArrayLike<number>, wanted: ArrayLike<number>): number {
   }
   return difference === 0 ? 0 : difference / largest
 }
+
+/** The root mean square of the difference, as a share of that of the wanted values. Infinity as above. */
+export function meanError(got: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  if (got.length !== wanted.length) return Number.POSITIVE_INFINITY
+  let squares = 0
+  let wantedSquares = 0
+  for (let i = 0; i < got.length; i++) {
+    squares += (got[i]! - wanted[i]!) ** 2
+    wantedSquares += wanted[i]! ** 2
+  }
+  if (Number.isNaN(squares)) return Number.POSITIVE_INFINITY
+  return squares === 0 ? 0 : Math.sqrt(squares / wantedSquares)
+}

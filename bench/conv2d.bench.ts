@@ -1,6 +1,6 @@
-import { conv2d as convolve, type Tensor, vjp } from '../src/index.ts'
-import { uniformInput } from './inputs.ts'
-import { computing, type Suite, type Work } from './support.ts'
+import { type Definition, workOf } from './definition.ts'
+import { uniform } from './inputs.ts'
+import type { Suite } from './support.ts'
 
 interface Size {
   readonly id: string
@@ -15,30 +15,23 @@ const sizes: readonly Size[] = [
 ]
 
 /** 3x3, stride 1, padding 1, batch 32: forward, and with both gradients for a given upstream gradient. */
-export const conv2d: Suite = { name: 'conv2d', works: sizes.flatMap(worksOf) }
+export const conv2d: Suite = { name: 'conv2d', works: sizes.flatMap(definitionsOf).map(workOf) }
 
-function worksOf({ id, channels: [from, to], side }: Size): Work[] {
-  const shapes = { x: [BATCH, from, side, side], w: [to, from, 3, 3], y: [BATCH, to, side, side] }
+function definitionsOf({ id, channels: [from, to], side }: Size): Definition[] {
+  const x = uniform(1, [BATCH, from, side, side])
+  const w = uniform(2, [to, from, 3, 3])
+  const dy = uniform(3, [BATCH, to, side, side])
   const flops = 2 * 9 * from * to * BATCH * side * side
-  const work = (name: string, times: number, results: (inputs: Inputs) => readonly Tensor[]): Work => ({
-    name: `conv2d ${id} ${name}`,
-    flops: flops * times,
-    prepare: () => {
-      const [x, w, dy] = [uniformInput(1, shapes.x), uniformInput(2, shapes.w), uniformInput(3, shapes.y)]
-      return computing(() => results({ x, w, dy }))
-    },
-  })
+  const params = { padding: 1 }
   return [
-    work('forward', 1, ({ x, w }) => [convolve(x, w, { padding: 1 })]),
-    work('with gradients', 3, ({ x, w, dy }) => {
-      const y = convolve(x, w, { padding: 1 })
-      return [y, ...vjp([y], [x, w], [dy])]
-    }),
+    { name: `conv2d ${id} forward`, task: 'conv', params, inputs: { x, w }, results: ['y'], flops },
+    {
+      name: `conv2d ${id} with gradients`,
+      task: 'convGradients',
+      params,
+      inputs: { x, w, dy },
+      results: ['y', 'gradient in x', 'gradient in w'],
+      flops: 3 * flops,
+    },
   ]
-}
-
-interface Inputs {
-  readonly x: Tensor
-  readonly w: Tensor
-  readonly dy: Tensor
 }

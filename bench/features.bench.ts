@@ -1,4 +1,4 @@
-import { grad } from '../src/index.ts'
+import { grad } from 'kdgrad'
 import {
   type AnyBatch,
   type AnyLoss,
@@ -12,19 +12,20 @@ import {
   rkd,
   type Settings,
   sp,
-} from '../src/losses/index.ts'
-import { labelsInput, logitsInput, uniformInput } from './inputs.ts'
-import { computing, type Suite, type Work } from './support.ts'
+} from 'kdgrad/losses'
+import { computing } from './computing.ts'
+import { labels, logits, tensorOf, uniform } from './inputs.ts'
+import type { Suite, Work } from './support.ts'
 
 const [N, CLASSES, SAMPLES] = [64, 100, 4096]
 
 /** The last two stages and the pooled feature of a CIFAR ResNet x4, and of one half as wide. */
 const sideOf = (seed: number, width: number) => ({
-  logits: logitsInput(seed, [N, CLASSES]),
+  logits: tensorOf(logits(seed, [N, CLASSES])),
   features: {
-    stage2: uniformInput(seed + 1, [N, 2 * width, 16, 16]),
-    stage3: uniformInput(seed + 2, [N, 4 * width, 8, 8]),
-    penultimate: uniformInput(seed + 3, [N, 4 * width]),
+    stage2: tensorOf(uniform(seed + 1, [N, 2 * width, 16, 16])),
+    stage3: tensorOf(uniform(seed + 2, [N, 4 * width, 8, 8])),
+    penultimate: tensorOf(uniform(seed + 3, [N, 4 * width])),
   },
 })
 
@@ -36,8 +37,8 @@ const work = (name: string, loss: AnyLoss, params: Settings = {}): Work => ({
     const batch: AnyBatch = {
       student,
       teacher: sideOf(5, 32),
-      labels: labelsInput(9, N, CLASSES),
-      index: labelsInput(10, N, SAMPLES),
+      labels: tensorOf(labels(9, N, CLASSES)),
+      index: tensorOf(labels(10, N, SAMPLES)),
       trainingSet: {
         size: SAMPLES,
         classes: CLASSES,

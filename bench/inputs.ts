@@ -1,20 +1,45 @@
-import { Random } from '../src/random.ts'
-import { type Shape, sizeOf } from '../src/shape.ts'
-import { type Tensor, tensor } from '../src/tensor.ts'
+import { type Tensor, tensor } from 'kdgrad'
+import { Random } from 'kdgrad/nn'
 
-// Rounded to float32 here, so that every device computes with the same numbers.
+type InputType = 'float' | 'int'
 
-/** Uniform in [-1, 1), the same numbers for the same seed. */
-export const uniformValues = (seed: number, shape: Shape): Float32Array =>
-  Float32Array.from(new Random(seed).uniforms(sizeOf(shape), -1, 1))
+/** Numbers that every participant gets alike: rounded to float32 or int32 here. */
+export interface Input<D extends InputType = InputType> {
+  readonly shape: readonly number[]
+  readonly dtype: D
+  /** The same numbers at every call. */
+  readonly values: () => D extends 'float' ? Float32Array<ArrayBuffer> : Int32Array<ArrayBuffer>
+}
 
-export const uniformInput = (seed: number, shape: Shape): Tensor => tensor(uniformValues(seed, shape), shape)
+const sizeOf = (shape: readonly number[]) => shape.reduce((size, n) => size * n, 1)
+
+const floats = (shape: readonly number[], draw: (size: number) => Iterable<number>): Input<'float'> => ({
+  shape,
+  dtype: 'float',
+  values: () => Float32Array.from(draw(sizeOf(shape))),
+})
+
+/** Uniform in [-bound, bound), the same numbers for the same seed. */
+export const uniform = (seed: number, shape: readonly number[], bound = 1): Input<'float'> =>
+  floats(shape, (size) => new Random(seed).uniforms(size, -bound, bound))
 
 /** Normal with a standard deviation of 2.3: as wide as the logits of a trained network. */
-export const logitsInput = (seed: number, shape: Shape): Tensor =>
-  tensor(Float32Array.from(new Random(seed).normals(sizeOf(shape), 0, 2.3)), shape)
+export const logits = (seed: number, shape: readonly number[]): Input<'float'> =>
+  floats(shape, (size) => new Random(seed).normals(size, 0, 2.3))
 
-export function labelsInput(seed: number, n: number, classes: number): Tensor<'int'> {
-  const random = new Random(seed)
-  return tensor(Int32Array.from({ length: n }, () => random.integer(classes)))
-}
+/** One number everywhere. */
+export const filled = (shape: readonly number[], value: number): Input<'float'> =>
+  floats(shape, (size) => new Float32Array(size).fill(value))
+
+/** `n` of `classes` classes. */
+export const labels = (seed: number, n: number, classes: number): Input<'int'> => ({
+  shape: [n],
+  dtype: 'int',
+  values: () => {
+    const random = new Random(seed)
+    return Int32Array.from({ length: n }, () => random.integer(classes))
+  },
+})
+
+export const tensorOf = <D extends InputType>({ values, shape, dtype }: Input<D>): Tensor<D> =>
+  tensor(values(), shape, dtype)

@@ -1,30 +1,29 @@
-import { grad } from '../src/index.ts'
-import { type AnyLoss, dist, dkd, kldiv } from '../src/losses/index.ts'
-import { labelsInput, logitsInput } from './inputs.ts'
-import { computing, type Suite, type Work } from './support.ts'
+import { type Definition, type TaskName, workOf } from './definition.ts'
+import { labels, logits } from './inputs.ts'
+import type { Suite } from './support.ts'
 
-/** A loss with its default parameters at temperature 4: the value, and the gradient in the student's logits. */
-const work = (name: string, loss: AnyLoss, n: number, c: number): Work => ({
-  name: `${name} ${n}x${c}`,
-  prepare: () => {
-    const logits = logitsInput(1, [n, c])
-    const teacher = { logits: logitsInput(2, [n, c]) }
-    const labels = labelsInput(3, n, c)
-    const batch = { student: { logits }, teacher, labels }
-    const prepared = loss.prepare(batch, { temperature: 4 })
-    return computing(() => {
-      const value = prepared(batch)
-      return [value, ...grad(value, [logits])]
-    })
-  },
+type Size = readonly [samples: number, classes: number]
+
+/** A loss with its published parameters at temperature 4: the value, and the gradient in the student's logits. */
+const definition = (
+  title: string,
+  task: TaskName,
+  [n, c]: Size,
+  params: Readonly<Record<string, number>> = {},
+): Definition => ({
+  name: `${title} ${n}x${c}`,
+  task,
+  params: { ...params, temperature: 4 },
+  inputs: { student: logits(1, [n, c]), teacher: logits(2, [n, c]), labels: labels(3, n, c) },
+  results: ['value', 'gradient'],
 })
 
 export const losses: Suite = {
   name: 'losses',
   works: [
-    work('KLDiv', kldiv, 128, 100),
-    work('KLDiv', kldiv, 256, 1000),
-    work('DKD', dkd, 128, 100),
-    work('DIST', dist, 128, 100),
-  ],
+    definition('KLDiv', 'kldiv', [128, 100]),
+    definition('KLDiv', 'kldiv', [256, 1000]),
+    definition('DKD', 'dkd', [128, 100], { alpha: 1, beta: 8 }),
+    definition('DIST', 'dist', [128, 100], { beta: 1, gamma: 1 }),
+  ].map(workOf),
 }

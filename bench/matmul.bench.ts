@@ -1,15 +1,18 @@
-import { uniformInput } from './inputs.ts'
-import { computing, type Suite } from './support.ts'
+import { type Definition, workOf } from './definition.ts'
+import { uniform } from './inputs.ts'
+import type { Suite } from './support.ts'
 
 /** [N, N] times [N, N]. */
+const definition = (n: number): Definition => ({
+  name: `matmul ${n}`,
+  task: 'matmul',
+  params: {},
+  inputs: { a: uniform(1, [n, n]), b: uniform(2, [n, n]) },
+  results: ['product'],
+  flops: 2 * n ** 3,
+})
+
 export const matmul: Suite = {
   name: 'matmul',
-  works: [64, 128, 256, 512].map((n) => ({
-    name: `matmul ${n}`,
-    flops: 2 * n ** 3,
-    prepare: () => {
-      const [a, b] = [uniformInput(1, [n, n]), uniformInput(2, [n, n])]
-      return computing(() => [a.matmul(b)])
-    },
-  })),
+  works: [64, 128, 256, 512, 1024].map((n) => workOf(definition(n))),
 }

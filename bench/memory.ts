@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { median } from './median.ts'
 
 /** What process.memoryUsage tells, in bytes. */
 export const MEASURES = ['heapUsed', 'external', 'arrayBuffers', 'rss'] as const
@@ -63,9 +64,3 @@ export function verdict(samples: readonly Memory[]): string | null {
 }
 
 export const mebibytes = (bytes: number): string => (bytes / MiB).toFixed(2)
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}

@@ -5,17 +5,12 @@ import { oneOf } from '../src/cli/suggest.ts'
 import type { Device } from '../src/device/device.ts'
 import { deviceNames, openDevice } from '../src/device/open.ts'
 import { KdgradError } from '../src/errors.ts'
-import { conv2d } from './conv2d.bench.ts'
-import { features } from './features.bench.ts'
-import { losses } from './losses.bench.ts'
-import { matmul } from './matmul.bench.ts'
 import { tableOf } from './report.ts'
 import { changes, lastRun, machine, saveRun } from './results.ts'
-import { step } from './step.bench.ts'
-import { measureSuite, type Suite } from './support.ts'
+import { suites } from './suites.ts'
+import { measureSuite } from './support.ts'
 import { traceSuite } from './trace.ts'
 
-const suites: readonly Suite[] = [matmul, conv2d, losses, features, step]
 const suiteNames = suites.map(({ name }) => name)
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url))
 

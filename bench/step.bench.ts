@@ -1,71 +1,89 @@
-import { crossEntropy, maxPool2d, type Tensor, tensor } from '../src/index.ts'
-import { kldiv } from '../src/losses/index.ts'
-import { Conv2d, Linear, Module } from '../src/nn/index.ts'
-import { Student } from '../src/nn/models/index.ts'
-import { Adam, type Optimizer, SGD } from '../src/optim/index.ts'
-import { Random } from '../src/random.ts'
-import { labelsInput, logitsInput, uniformValues } from './inputs.ts'
-import type { Run, Suite, Work } from './support.ts'
+import { Student } from 'kdgrad/models'
+import { Adam } from 'kdgrad/optim'
+import { type Definition, workOf } from './definition.ts'
+import { filled, type Input, labels, logits, uniform } from './inputs.ts'
+import { stepping } from './steps.ts'
+import type { Suite, Work } from './support.ts'
 
-/** The network that specs/peers.md times its peers with. */
-class PeersNet extends Module {
-  readonly #conv1: Conv2d
-  readonly #conv2: Conv2d
-  readonly #fc: Linear
+const BATCH = 64
 
-  constructor() {
-    super()
-    const random = new Random(1)
-    this.#conv1 = this.child('conv1', new Conv2d(1, 16, 3, { random: random.fork('conv1'), padding: 1 }))
-    this.#conv2 = this.child('conv2', new Conv2d(16, 32, 3, { random: random.fork('conv2'), padding: 1 }))
-    this.#fc = this.child('fc', new Linear(1568, 10, { random: random.fork('fc') }))
-  }
+/** PyTorch's first weights: uniform within 1 / sqrt of what an output sums up. */
+const drawn = (seed: number, shape: readonly number[], fanIn: number) =>
+  uniform(seed, shape, 1 / Math.sqrt(fanIn))
 
-  logits(images: Tensor): Tensor {
-    const first = maxPool2d(this.#conv1.forward(images).relu(), 2)
-    const second = maxPool2d(this.#conv2.forward(first).relu(), 2)
-    return this.#fc.forward(second.flatten(1))
+function layer(name: string, seed: number, weight: readonly number[], bias = true): Record<string, Input> {
+  const [out, ...each] = weight
+  const fanIn = each.reduce((product, n) => product * n, 1)
+  return {
+    [`${name}.weight`]: drawn(seed, weight, fanIn),
+    ...(bias ? { [`${name}.bias`]: drawn(seed + 1, [out!], fanIn) } : {}),
   }
 }
 
-interface Training {
-  readonly logits: (images: Tensor) => Tensor
-  readonly optimizer: Optimizer
-  readonly ceWeight: number
-}
+const norm = (name: string, channels: number): Record<string, Input> => ({
+  [`${name}.weight`]: filled([channels], 1),
+  [`${name}.bias`]: filled([channels], 0),
+})
 
-/** A whole step on a batch of 28x28 images against fixed teacher logits: upload, forward, backward, new weights. */
-function stepping(batch: number, { logits, optimizer, ceWeight }: Training): Run {
-  const shape = [batch, 1, 28, 28]
-  const images = uniformValues(1, shape)
-  const teacher = { logits: logitsInput(2, [batch, 10]) }
-  const labels = labelsInput(3, batch, 10)
-  return async () => {
-    const student = { logits: logits(tensor(images, shape)) }
-    const soft = kldiv({ student, teacher }).mul(1 - ceWeight)
-    const loss = crossEntropy(student.logits, labels).mul(ceWeight).add(soft)
-    await optimizer.step(loss)
-    return [loss, ...optimizer.parameters]
-  }
-}
-
-const works: readonly Work[] = [
-  {
-    name: 'KD step MNIST, SGD, batch 64',
-    prepare: () => {
-      const net = new PeersNet()
-      const optimizer = new SGD(net.parameters(), { lr: 0.01, momentum: 0.9 })
-      return stepping(64, { logits: (x) => net.logits(x), optimizer, ceWeight: 0.5 })
-    },
+/** One step by SGD on half cross-entropy, half KLDiv; checked after two, so that momentum counts. */
+const definition = (
+  name: string,
+  task: 'stepMnist' | 'stepCifar',
+  images: readonly number[],
+  classes: number,
+  weights: Readonly<Record<string, Input>>,
+): Definition => ({
+  name,
+  task,
+  params: { lr: 0.05, momentum: 0.9, ceWeight: 0.5, temperature: 4 },
+  inputs: {
+    images: uniform(1, [BATCH, ...images]),
+    teacher: logits(2, [BATCH, classes]),
+    labels: labels(3, BATCH, classes),
+    ...weights,
   },
-  {
-    name: 'KD step S4-8, Adam, batch 32',
-    prepare: () => {
-      const net = new Student({ seed: 1 })
-      const optimizer = new Adam(net.parameters(), { lr: 1e-3 })
-      return stepping(32, { logits: (x) => net.forward(x).logits, optimizer, ceWeight: 0.1 })
-    },
-  },
-]
+  results: ['loss', ...Object.keys(weights)],
+  runs: 2,
+  threads: 2,
+})
 
-export const step: Suite = { name: 'step', works }
+const s4: Work = {
+  name: 'KD step S4-8, Adam, batch 32',
+  prepare: () => {
+    const net = new Student({ seed: 1 })
+    return stepping({
+      images: uniform(1, [32, 1, 28, 28]),
+      teacher: logits(2, [32, 10]),
+      labels: labels(3, 32, 10),
+      logits: (x) => net.forward(x).logits,
+      optimizer: new Adam(net.parameters(), { lr: 1e-3 }),
+      ceWeight: 0.1,
+      temperature: 4,
+    })
+  },
+}
+
+export const step: Suite = {
+  name: 'step',
+  works: [
+    workOf(
+      definition('KD step MNIST', 'stepMnist', [1, 28, 28], 10, {
+        ...layer('conv1', 4, [16, 1, 3, 3]),
+        ...layer('conv2', 6, [32, 16, 3, 3]),
+        ...layer('fc', 8, [10, 1568]),
+      }),
+    ),
+    workOf(
+      definition('KD step CIFAR', 'stepCifar', [3, 32, 32], 100, {
+        ...layer('conv1', 4, [32, 3, 3, 3], false),
+        ...layer('conv2', 6, [64, 32, 3, 3], false),
+        ...layer('conv3', 8, [128, 64, 3, 3], false),
+        ...norm('bn1', 32),
+        ...norm('bn2', 64),
+        ...norm('bn3', 128),
+        ...layer('fc', 10, [100, 128]),
+      }),
+    ),
+    s4,
+  ],
+}

@@ -1,8 +1,9 @@
 import { add, suite as bennySuite } from 'benny'
 import { openDevice } from '../src/device/open.ts'
-import { device as choose, realize, type Tensor } from '../src/index.ts'
+import { device as choose } from '../src/index.ts'
 import type { AnyTensor } from '../src/tensor.ts'
 import { worstError } from './check.ts'
+import type { Definition } from './definition.ts'
 
 // The one place that knows benny. Its last release is of 2021: another timer is a change to `warmTimes` alone.
 
@@ -15,6 +16,8 @@ export interface Work {
   readonly name: string
   /** Multiplications and additions, where a rate in GFLOP/s says something. */
   readonly flops?: number
+  /** What other libraries are to compute as well, in `npm run bench:peers`. */
+  readonly definition?: Definition
   /** Makes the inputs. The first run must give the same numbers on every device. */
   readonly prepare: () => Run
 }
@@ -54,15 +57,6 @@ export interface Timing {
 }
 
 const TIMING: Timing = { maxTime: 0.8, minSamples: 5, tooSlow: 2000 }
-
-/** A run that computes the tensors which `build` makes. */
-export const computing =
-  (build: () => readonly Tensor[]): Run =>
-  async () => {
-    const results = build()
-    await realize(...results)
-    return results
-  }
 
 /**
  * Times a suite: one case per work and device, each checked against `reference` before it is timed.

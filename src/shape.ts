@@ -4,10 +4,18 @@ import { ShapeError, show, showAll } from './errors.ts'
 export type Shape = readonly number[]
 
 /** Number of elements. */
-export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1)
+export function sizeOf(shape: Shape): number {
+  let size = 1
+  for (let i = 0; i < shape.length; i++) size *= shape[i]!
+  return size
+}
 
-export const sameShape = (a: Shape, b: Shape): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i])
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** Row-major strides: how many elements apart two neighbours along each dim are. */
 export function stridesOf(shape: Shape): number[] {
@@ -22,6 +30,17 @@ export function stridesOf(shape: Shape): number[] {
 
 /** The shape that both broadcast to (sizes aligned from the right, 1 stretches), or a ShapeError in the name of `op`. */
 export function broadcastShapes(op: string, shapes: readonly Shape[]): Shape {
+  // Most often all are one shape, or numbers beside it.
+  let common: Shape = []
+  for (const shape of shapes)
+    if (shape.length > 0 && shape !== common) {
+      if (common.length > 0 && !sameShape(shape, common)) return stretched(op, shapes)
+      common = shape
+    }
+  return common
+}
+
+function stretched(op: string, shapes: readonly Shape[]): Shape {
   const rank = Math.max(...shapes.map((s) => s.length))
   const out = new Array<number>(rank).fill(1)
   for (const shape of shapes) {

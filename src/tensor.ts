@@ -28,6 +28,9 @@ export class Tensor<D extends DType = 'float'> {
   storage: Storage | null = null
   /** A number that the user wrote: handed to kernels as a scalar argument, never differentiated. */
   readonly constant: boolean
+  /** The last walk of the graph that came by, and the place in its order: cheaper than a map per walk. */
+  walk = 0
+  place = 0
 
   constructor(
     shape: Shape,
@@ -68,7 +71,8 @@ export class Tensor<D extends DType = 'float'> {
 export interface Tensor<D extends DType> extends TensorMethods<D> {}
 
 const PRINTED = 256
-const noParams: Params = Object.freeze({})
+/** The settings of an operation that has none. */
+export const noParams: Params = Object.freeze({})
 const printNumber = (x: number) => (Object.is(x, -0) ? '-0' : String(x))
 
 /** Numbers nested as deep as the tensor has dims. */

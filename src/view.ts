@@ -45,6 +45,7 @@ export const permuteView = (view: View, dims: readonly number[]): View => ({
 
 /** Stretches dims of size 1 (and adds leading ones) up to `shape`. */
 export function expandView(view: View, shape: Shape): View {
+  if (sameShape(view.shape, shape)) return view
   const lead = shape.length - view.shape.length
   const stretched = (d: number) => d < lead || (view.shape[d - lead] === 1 && shape[d] !== 1)
   return {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { worstError } from '../bench/check.ts'
+import { computing } from '../bench/computing.ts'
 import { BOUNDS, type Memory, verdict } from '../bench/memory.ts'
 import { changes, lastRun, saveRun } from '../bench/results.ts'
-import { computing, type Measured, measureSuite, type Suite } from '../bench/support.ts'
+import { type Measured, measureSuite, type Suite } from '../bench/support.ts'
 import { device, tensor } from '../src/index.ts'
 import { testDevice } from './setup.ts'
 
@@ -97,7 +98,7 @@ describe('a suite', () => {
   test.each([
     {
       args: ['loses'],
-      says: /^suite: there is no loses\. Did you mean losses\? Choose from matmul, conv2d, losses, features, step\.$/m,
+      says: /^suite: there is no loses\. Did you mean losses\? Choose from matmul, conv2d, elementwise, losses, features, step, overhead\.$/m,
     },
     {
       args: ['losses', '--device', 'abacus'],

@@ -26,6 +26,7 @@ export interface DistillFlags extends LossFlags {
   readonly seed: number
   readonly seeds: number
   readonly device: string
+  readonly threads?: number
   readonly out?: string
 }
 
@@ -66,6 +67,7 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--seed <n>', 'first seed', whole, 0)
     .option('--seeds <n>', 'how many seeds to run', count, 1)
     .option('--device <name>', "a device of 'kdgrad devices', or auto", 'auto')
+    .option('--threads <n>', 'threads of the device cpu (default: one a core, at most 8)', count)
     .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
   const losses = new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss)))
   for (const loss of losses) addLossOptions(command, loss)

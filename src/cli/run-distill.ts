@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import { glyphs, loadMnist } from '../data/index.ts'
 import { device } from '../device/current.ts'
+import type { Device } from '../device/device.ts'
 import { deviceNames } from '../device/open.ts'
 import { UsageError } from '../errors.ts'
 import { type Model, models } from '../nn/models/index.ts'
@@ -26,7 +27,7 @@ const INTERRUPTED = 130
 export async function runDistill(flags: DistillFlags, choices: readonly Choice[]): Promise<void> {
   const dataset = oneOf('dataset', flags.dataset, ['glyphs', 'mnist'])
   oneOf('device', flags.device, ['auto', ...deviceNames])
-  const on = await device(flags.device)
+  const on = await device(flags.device, flags.threads === undefined ? {} : { threads: flags.threads })
   const { train, test } = loadData(dataset, flags)
   const recipe = recipeOf(dataset, train.size, flags.labels)
   const epochs = flags.epochs ?? recipe.student.epochs
@@ -34,11 +35,11 @@ export async function runDistill(flags: DistillFlags, choices: readonly Choice[]
   const experiment = experimentOf(flags, recipe, train, test, methods)
   // Before the folder is claimed: a run that cannot start leaves nothing behind.
   checkExperiment(experiment)
-  const config = configOf(flags, recipe, experiment, methods, on.name)
+  const config = configOf(flags, recipe, experiment, methods, on)
   const folder = flags.out
     ? RunFolder.claim(flags.out, config)
     : RunFolder.claimNext(join('runs', dataset), config)
-  console.log(`Device ${on.name}; run folder ${folder.path}`)
+  console.log(`Device ${on.name} (${on.description}); run folder ${folder.path}`)
 
   const abort = new AbortController()
   const interrupt = () => abort.abort()
@@ -138,7 +139,7 @@ function configOf(
   recipe: Recipe,
   experiment: Experiment,
   methods: readonly Method[],
-  device: string,
+  { name: device, description }: Device,
 ): object {
   const { train, test, studentImages, teacher, student, seeds, evaluateEvery } = experiment
   return {
@@ -150,6 +151,7 @@ function configOf(
     testImages: test.size,
     studentImages: studentImages ?? train.size,
     device,
+    deviceDetail: description,
     seeds,
     evaluateEvery,
     teacher: { model: flags.teacher, ...teacher },

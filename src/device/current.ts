@@ -1,5 +1,5 @@
 import type { Device } from './device.ts'
-import { openDevice } from './open.ts'
+import { type DeviceOptions, openDevice } from './open.ts'
 
 let current: Promise<Device> | undefined
 
@@ -7,10 +7,13 @@ let current: Promise<Device> | undefined
  * Chooses the device on which everything is realized from now on: 'auto' (the default), or a name from
  * `kdgrad devices`. Nothing falls back: a device that is absent throws.
  *
+ * `options` are settings of `cpu`: how many `threads`, whether convolutions may use Winograd's transforms (`winograd`) and
+ * kernels the engine's fused multiply-add (`fma`).
+ *
  * @throws DeviceError with the reason why it is absent.
  */
-export async function device(name: string): Promise<Device> {
-  const opened = await openDevice(name)
+export async function device(name: string, options: DeviceOptions = {}): Promise<Device> {
+  const opened = await openDevice(name, options)
   current = Promise.resolve(opened)
   return opened
 }

@@ -7,7 +7,18 @@ export type DeviceBuffer = object
 export type Program = (
   buffers: readonly DeviceBuffer[],
   scalars: readonly number[],
-) => DeviceBuffer | Promise<DeviceBuffer>
+) => readonly DeviceBuffer[] | Promise<readonly DeviceBuffer[]>
+
+/** How far the planner may join kernels. */
+export interface Fusion {
+  /** Most arrays that a kernel may read. */
+  readonly inputs: number
+  /**
+   * Whether kernels may have several outputs and several passes, and elementwise maths may follow a product or a
+   * convolution. Else elementwise chains are joined, and put in front of reductions.
+   */
+  readonly rich: boolean
+}
 
 /** What every device can do. One conformance suite (test/conformance.test.ts) proves each of them. */
 export interface Device {
@@ -18,6 +29,8 @@ export interface Device {
   readonly description: string
   /** True where buffers are memory outside JavaScript's heap and must be released. */
   readonly manual: boolean
+  /** Null where each operation is a kernel of its own. */
+  readonly fusion: Fusion | null
   /** A kernel's program; equal kernels share one. */
   compile(kernel: Kernel): Program
   upload(data: HostData): DeviceBuffer | Promise<DeviceBuffer>

@@ -16,6 +16,8 @@ export type Kernel =
   | ScatterKernel
   | ArgsortKernel
   | DeviationKernel
+  | FusedKernel
+  | ChainKernel
 
 interface KernelBase {
   readonly out: Shape
@@ -69,12 +71,12 @@ export interface Conv2dKernel extends KernelBase, Window {
 
 /**
  * `maxIndex`: x to the place (h * W + w) of each window's first largest element. `take`: (x, index) to the elements at
- * those places. `put`: (g, index) to a plane with g added at those places. `sum`: x to the sum over each window.
+ * those places. `max`: x to both, the values and the places (rich devices only). `put`: (g, index) to a plane with g added at those places. `sum`: x to the sum over each window.
  * `spread`: g to a plane with each g added to every place of its window.
  */
 export interface PoolKernel extends KernelBase, Window {
   readonly kind: 'pool'
-  readonly pass: 'maxIndex' | 'take' | 'put' | 'sum' | 'spread'
+  readonly pass: 'maxIndex' | 'take' | 'max' | 'put' | 'sum' | 'spread'
   readonly kernelSize: Pair
 }
 
@@ -101,4 +103,63 @@ export interface ArgsortKernel extends KernelBase {
   readonly kind: 'argsort'
   readonly dim: number
   readonly descending: boolean
+}
+
+/**
+ * Elementwise maths and reductions over one index space. A value has a level: `element` (one per place of the space),
+ * `row` (one per place of the dims that are not reduced) or `all` (one). What is of a row can be used at its elements,
+ * but what is of all cannot be used below: it is known only at the end.
+ */
+export interface FusedKernel {
+  readonly kind: 'fused'
+  /** The index space. */
+  readonly out: Shape
+  /** Views over the whole space, with stride 0 along dims that they do not move along; null for a number. */
+  readonly inputs: readonly (View | null)[]
+  /** The dims, in order, that reductions over rows run along; with none, each element is a row. */
+  readonly dims: readonly number[]
+  /** In order. Operands are numbered: the inputs first, then the values. */
+  readonly values: readonly FusedValue[]
+  /** What is kept: one output each, contiguous in the shape of its level. */
+  readonly stores: readonly Store[]
+}
+
+export type Level = 'element' | 'row' | 'all'
+
+export type FusedValue =
+  /** `expr` over `a`, `b`, `c`, ..., which are the operands in `args`, and the coordinates `i0`, `i1`, ... in the space. */
+  | { readonly kind: 'map'; readonly expr: string; readonly args: readonly number[] }
+  /**
+   * Over the elements of each row, or over everything: with `from` 'element' the operand counts once per element, with
+   * 'row' once per row, whatever it moves along itself.
+   */
+  | {
+      readonly kind: 'reduce'
+      readonly op: FusedReduction
+      readonly arg: number
+      readonly from: 'element' | 'row'
+      readonly to: 'row' | 'all'
+    }
+
+export type FusedReduction = 'sum' | 'max' | 'min'
+
+export interface Store {
+  readonly value: number
+  /** At least the value's own level: a value of a row may be stored at each of its elements. */
+  readonly level: Level
+}
+
+/**
+ * A product or a convolution and loops that read its result place by place: they may follow part by part, while it lies
+ * in the cache. Rich devices only.
+ */
+export interface ChainKernel extends KernelBase {
+  readonly kind: 'chain'
+  /** The inputs of `first`, then those of `after` but for the link. */
+  readonly first: MatmulKernel | Conv2dKernel
+  readonly after: FusedKernel
+  /** Which input of `after` is the result of `first`. */
+  readonly link: number
+  /** Whether the result of `first` is an output too, the first one. */
+  readonly keeps: boolean
 }

@@ -1,14 +1,19 @@
 import { DeviceError } from '../errors.ts'
+import type { CpuOptions } from './cpu/device.ts'
 import type { Device } from './device.ts'
 
-/** Every device by name, with what makes it. 'auto' takes the first of `AUTO` that is there. */
+/** Settings of the device `cpu`; no other one has any. */
+export type DeviceOptions = CpuOptions
+
+/** Every device by name, with what makes it. */
 const DEVICES = {
   reference: async () => (await import('./reference.ts')).openReference(),
+  cpu: async (options) => (await import('./cpu/device.ts')).openCpu(options),
   'gpujs-wasm': () => gpuJs('gpujs-wasm', 'webasm'),
   'gpujs-cpu': () => gpuJs('gpujs-cpu', 'cpu'),
   webgpu: () => gpuJs('webgpu', 'webgpu'),
   headlessgl: () => gpuJs('headlessgl', 'headlessgl'),
-} satisfies Record<string, () => Promise<Device>>
+} satisfies Record<string, (options: DeviceOptions) => Promise<Device>>
 
 export type DeviceName = keyof typeof DEVICES
 
@@ -19,20 +24,25 @@ async function gpuJs(name: string, mode: 'webasm' | 'cpu' | 'webgpu' | 'headless
   return openGpuJs(name, mode)
 }
 
-const opened = new Map<DeviceName, Promise<Device>>()
+const opened = new Map<string, Promise<Device>>()
 
 /**
- * Opens a device, once per process.
+ * Opens a device, once per process and settings.
  *
- * @throws DeviceError where the name is unknown or the device absent, with the reason.
+ * @throws DeviceError where the name is unknown or the device absent, with the reason; where it has no such settings.
  */
-export async function openDevice(name: string): Promise<Device> {
-  if (name === 'auto') return openDevice('gpujs-wasm')
+export async function openDevice(name: string, options: DeviceOptions = {}): Promise<Device> {
+  if (name === 'auto') return openDevice('gpujs-wasm', options)
   if (!(name in DEVICES))
     throw new DeviceError(`device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`)
-  const known = name as DeviceName
-  const device = opened.get(known) ?? DEVICES[known]()
-  opened.set(known, device)
-  device.catch(() => opened.delete(known))
+  const settings = Object.entries(options).filter(([, value]) => value !== undefined)
+  if (name !== 'cpu' && settings.length > 0)
+    throw new DeviceError(
+      `device: only cpu has settings, got ${settings.map(([key]) => key).join(', ')} for ${name}. Leave them out.`,
+    )
+  const key = `${name} ${JSON.stringify(Object.fromEntries(settings.sort()))}`
+  const device = opened.get(key) ?? DEVICES[name as DeviceName](options)
+  opened.set(key, device)
+  device.catch(() => opened.delete(key))
   return device
 }

@@ -1,8 +1,8 @@
 import { sizeOf } from '../shape.ts'
-import type { Device, Program } from './device.ts'
+import type { Device } from './device.ts'
 import { unlimited } from './text/grid.ts'
 import type { TextStep } from './text/text.ts'
-import { textCompiler } from './text-device.ts'
+import { type StepProgram, textCompiler } from './text-device.ts'
 
 /**
  * The oracle: the same kernel text as every gpu.js device, run as plain JavaScript in float64. Slow and exact; gradient
@@ -14,6 +14,8 @@ export function openReference(): Device {
     precision: 'float64',
     description: 'float64 JavaScript',
     manual: false,
+    // The oracle joins nothing: what the planner joins is checked against it.
+    fusion: null,
     compile: textCompiler({
       limits: unlimited,
       build,
@@ -27,7 +29,7 @@ export function openReference(): Device {
   }
 }
 
-function build({ grid, arrays, scalars, body }: TextStep): Program {
+function build({ grid, arrays, scalars, body }: TextStep): StepProgram {
   const [sx = 1, sy = 1, sz = 1] = grid
   const names = [...arrays.map((_, i) => `x${i}`), ...Array.from({ length: scalars }, (_, i) => `s${i}`)]
   const cells = new Function(

@@ -8,11 +8,16 @@ import type { Source, TextStep } from './text/text.ts'
 /** How a device that runs printed text makes its programs. */
 export interface TextDevice {
   readonly limits: Limits
-  /** A program of one step. */
-  build(step: TextStep): Program
+  build(step: TextStep): StepProgram
   empty(): DeviceBuffer | Promise<DeviceBuffer>
   release(buffer: DeviceBuffer): void
 }
+
+/** Runs one step, which makes one buffer. */
+export type StepProgram = (
+  buffers: readonly DeviceBuffer[],
+  scalars: readonly number[],
+) => DeviceBuffer | Promise<DeviceBuffer>
 
 /** Compiles kernels through their printed text; equal kernels share a program. */
 export function textCompiler(device: TextDevice): (kernel: Kernel) => Program {
@@ -21,14 +26,21 @@ export function textCompiler(device: TextDevice): (kernel: Kernel) => Program {
     const key = JSON.stringify(kernel)
     let program = programs.get(key)
     if (!program) {
-      program = sizeOf(kernel.out) === 0 ? () => device.empty() : programOf(kernel, device)
+      program = single(sizeOf(kernel.out) === 0 ? () => device.empty() : programOf(kernel, device))
       programs.set(key, program)
     }
     return program
   }
 }
 
-function programOf(kernel: Kernel, device: TextDevice): Program {
+const single =
+  (step: StepProgram): Program =>
+  (buffers, scalars) => {
+    const made = step(buffers, scalars)
+    return made instanceof Promise ? made.then((buffer) => [buffer]) : [made]
+  }
+
+function programOf(kernel: Kernel, device: TextDevice): StepProgram {
   const steps = print(kernel, device.limits)
   const runs = steps.map((step) => device.build(step))
   const pick = (source: Source, buffers: readonly DeviceBuffer[], made: readonly DeviceBuffer[]) =>

@@ -109,9 +109,7 @@ export function defineOp<
   const op = { name, forward: spec.forward, vjp: spec.vjp } as unknown as Op // the one erasure of I and P
   const takes = spec.takes ?? ['float']
   const apply = (inputs: I, params: P): Tensor<D> => {
-    inputs.forEach((input, i) => {
-      checkDType(name, input, takes[Math.min(i, takes.length - 1)]!)
-    })
+    for (let i = 0; i < inputs.length; i++) checkDType(name, inputs[i]!, takes[i] ?? takes[takes.length - 1]!)
     const shape = spec.shape(inputs.map((t) => t.shape) as unknown as Shapes<I>, params)
     const dtype = (spec.gives === 'same' ? inputs[0]!.dtype : (spec.gives ?? 'float')) as D
     return new Tensor(shape, dtype, { op, inputs, params })

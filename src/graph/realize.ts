@@ -1,8 +1,12 @@
 import type { Device, DeviceBuffer, Program } from '../device/device.ts'
+import { hostExpression } from '../device/host-expression.ts'
 import { DeviceError } from '../errors.ts'
 import type { AnyTensor } from '../tensor.ts'
-import { type Plan, plan, walk } from './plan.ts'
+import type { NumberSource } from './compile/lower.ts'
+import { type Plan, plan } from './compile/plan.ts'
+import { walk } from './compile/walk.ts'
 import { Storage } from './storage.ts'
+import { traceOf, traceSink } from './trace.ts'
 
 /** Plans kept per device; the least recently used goes first. */
 const PLANS = 512
@@ -10,7 +14,12 @@ const PLANS = 512
 interface Ready {
   readonly plan: Plan
   readonly programs: readonly Program[]
+  readonly numbers: readonly NumberOf[]
+  uses: number
 }
+
+/** Works out one of the plan's numbers from the leaves and the numbers before it. */
+type NumberOf = (leaves: readonly AnyTensor[], before: readonly number[]) => number
 
 const cache = new WeakMap<Device, Map<string, Ready>>()
 
@@ -25,8 +34,10 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
   const computed = [...new Set(roots.filter((t) => t.storage === null))]
   if (computed.length === 0) return
 
+  const sink = traceSink()
+  const started = sink ? performance.now() : 0
   const walked = walk(computed)
-  const { plan, programs } = ready(device, computed, walked)
+  const { plan, programs, numbers, uses } = ready(device, computed, walked)
   const slots: (DeviceBuffer | undefined)[] = []
   for (const leaf of walked.leaves) {
     if (!leaf.constant) {
@@ -35,16 +46,25 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
     }
     slots.push(leaf.constant ? undefined : leaf.storage!.buffer)
   }
+  const values: number[] = []
+  for (const number of numbers) values.push(number(walked.leaves, values))
+  const times: number[] = []
+  const planned = sink ? performance.now() : 0
   const owned = new Set<number>()
   try {
     for (let i = 0; i < plan.steps.length; i++) {
       const step = plan.steps[i]!
+      const from = sink ? performance.now() : 0
       const made = programs[i]!(
         step.buffers.map((slot) => slots[slot]!),
-        step.scalars.map((leaf) => walked.leaves[leaf]!.host![0]!),
+        step.scalars.map((number) => values[number]!),
       )
-      slots[step.out] = made instanceof Promise ? await made : made
-      owned.add(step.out)
+      const buffers = made instanceof Promise ? await made : made
+      if (sink) times.push(performance.now() - from)
+      step.outs.forEach((slot, k) => {
+        slots[slot] = buffers[k]!
+        owned.add(slot)
+      })
       for (const slot of step.frees) {
         device.release(slots[slot]!)
         slots[slot] = undefined
@@ -55,6 +75,7 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
     for (const slot of owned) device.release(slots[slot]!)
     throw error
   }
+  sink?.(traceOf(device.name, plan, uses > 1, planned - started, times))
   const storages = new Map<number, Storage>()
   computed.forEach((tensor, i) => {
     const slot = plan.outputs[i]!
@@ -72,12 +93,24 @@ function ready(device: Device, roots: readonly AnyTensor[], walked: ReturnType<t
   let found = plans.get(walked.key)
   if (found) plans.delete(walked.key)
   else {
-    const made = plan(roots, walked)
-    found = { plan: made, programs: made.steps.map((step) => device.compile(step.kernel)) }
+    const made = plan(roots, walked, device.fusion)
+    found = {
+      plan: made,
+      programs: made.steps.map((step) => device.compile(step.kernel)),
+      numbers: made.numbers.map(numberOf),
+      uses: 0,
+    }
   }
+  found.uses++
   plans.set(walked.key, found)
   if (plans.size > PLANS) plans.delete(plans.keys().next().value!)
   return found
+}
+
+function numberOf(source: NumberSource): NumberOf {
+  if ('leaf' in source) return (leaves) => leaves[source.leaf]!.host![0]!
+  const formula = hostExpression(source.expr)
+  return (_, before) => formula(source.args.map((number) => before[number]!))
 }
 
 /** Uploads a leaf, or moves a realized tensor over from another device. */

@@ -2,27 +2,42 @@ import type { AnyTensor } from '../tensor.ts'
 
 /**
  * The nodes that `roots` depend on, inputs before users, without recursion (a chain of 20,000 nodes must not overflow
- * the stack). `enter` says whether to go on into a node's inputs.
+ * the stack). `enter` says whether to go on into a node's inputs. Each node's `place`
+ * is its place in the order, until the next walk.
  */
 export function topological(
   roots: readonly AnyTensor[],
   enter: (node: AnyTensor) => boolean = () => true,
 ): AnyTensor[] {
   const order: AnyTensor[] = []
-  const seen = new Set<AnyTensor>()
-  const stack: { node: AnyTensor; next: number }[] = []
-  const push = (node: AnyTensor) => {
-    if (seen.has(node)) return
-    seen.add(node)
-    stack.push({ node, next: enter(node) ? 0 : node.inputs.length })
-  }
+  const walk = ++walks
+  // Two stacks side by side: a node, and which of its inputs comes next.
+  const nodes: AnyTensor[] = []
+  const nexts: number[] = []
   for (const root of roots) {
-    push(root)
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1]!
-      if (top.next < top.node.inputs.length) push(top.node.inputs[top.next++]!)
-      else order.push(stack.pop()!.node)
+    if (root.walk === walk) continue
+    root.walk = walk
+    nodes.push(root)
+    nexts.push(enter(root) ? 0 : root.inputs.length)
+    while (nodes.length > 0) {
+      const top = nodes.length - 1
+      const node = nodes[top]!
+      const next = nexts[top]!
+      if (next === node.inputs.length) {
+        node.place = order.push(node) - 1
+        nodes.pop()
+        nexts.pop()
+        continue
+      }
+      nexts[top] = next + 1
+      const input = node.inputs[next]!
+      if (input.walk === walk) continue
+      input.walk = walk
+      nodes.push(input)
+      nexts.push(enter(input) ? 0 : input.inputs.length)
     }
   }
   return order
 }
+
+let walks = 0

@@ -1,4 +1,4 @@
-import { type AnyTensor, Tensor } from '../tensor.ts'
+import { type AnyTensor, noParams, Tensor } from '../tensor.ts'
 import type { Grads, Op } from './define.ts'
 
 /**
@@ -13,5 +13,5 @@ export function withGradient<const I extends readonly AnyTensor[]>(
   vjp: (g: Tensor) => Grads<I>,
 ): Tensor {
   const op: Op = { name, forward: { view: (view) => view }, vjp: (g) => [null, ...vjp(g)] }
-  return new Tensor(y.shape, 'float', { op, inputs: [y, ...inputs], params: {} })
+  return new Tensor(y.shape, 'float', { op, inputs: [y, ...inputs], params: noParams })
 }

@@ -1,7 +1,7 @@
 import { ValueError } from '../errors.ts'
 import { type Draw, declareComposed, defineOp, type Input, type Sampler } from '../graph/define.ts'
 import { broadcastShapes, sameShape } from '../shape.ts'
-import { type AnyTensor, type DType, scalar, Tensor } from '../tensor.ts'
+import { type AnyTensor, type DType, noParams, scalar, Tensor } from '../tensor.ts'
 import { expand } from './movement.ts'
 
 /** Where a test draws values from: [low, high], `distinct` to stay clear of kinks at ties. */
@@ -22,7 +22,7 @@ export function unary(
     vjp: (g, [x], y) => [vjp(g, x, y)],
     samples: (draw) => ({ inputs: [{ shape: draw.shape(0, 4), ...domain }] }),
   })
-  return (x) => op([x], {})
+  return (x) => op([x], noParams)
 }
 
 /** Two inputs that broadcast. */
@@ -38,7 +38,7 @@ function binary(
     vjp: (g, [a, b], y) => vjp(g, a, b, y),
     samples: pairs(domain),
   })
-  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], {})
+  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], noParams)
 }
 
 /** Two inputs that broadcast to a mask. */
@@ -50,17 +50,20 @@ function comparison(name: string, expr: string): (a: Operand, b: Operand) => Ten
     vjp: null,
     samples: pairs({}),
   })
-  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], {})
+  return (a, b) => op(together(name, [a, b]) as [Tensor, Tensor], noParams)
 }
 
 /** Broadcasts tensors to one shape; numbers stay numbers. Undoing it is the gradient of `expand`. */
 export function together(name: string, operands: readonly (AnyTensor | number)[]): AnyTensor[] {
-  const tensors = operands.map((o) => tensorOf(name, o))
-  const shape = broadcastShapes(
-    name,
-    tensors.map((t) => t.shape),
-  )
-  return tensors.map((t) => (t.constant || sameShape(t.shape, shape) ? t : expand(t, shape)))
+  const tensors: AnyTensor[] = []
+  for (const o of operands) tensors.push(tensorOf(name, o))
+  const shapes = tensors.map((t) => t.shape)
+  const shape = broadcastShapes(name, shapes)
+  for (let i = 0; i < tensors.length; i++) {
+    const t = tensors[i]!
+    if (!t.constant && !sameShape(t.shape, shape)) tensors[i] = expand(t, shape)
+  }
+  return tensors
 }
 
 function tensorOf(name: string, operand: AnyTensor | number): AnyTensor {
@@ -140,7 +143,8 @@ export const sigmoid = unary(
 )
 
 /** max(x, 0); the gradient at 0 is 0. NaN stays NaN. */
-export const relu = unary('relu', 'a < 0.0 ? 0.0 : a', (g, x) => where(gt(x, 0), g, 0), away)
+// By the result and not by the input, which then need not be kept.
+export const relu = unary('relu', 'a < 0.0 ? 0.0 : a', (g, _x, y) => where(gt(y, 0), g, 0), away)
 
 const signOp = defineOp<[Tensor]>('sign', {
   shape: ([x]) => x,
@@ -150,7 +154,7 @@ const signOp = defineOp<[Tensor]>('sign', {
 })
 
 /** -1, 0 or 1; NaN stays NaN. */
-export const sign = (x: Tensor): Tensor => signOp([x], {})
+export const sign = (x: Tensor): Tensor => signOp([x], noParams)
 
 export const lt = comparison('lt', 'a < b ? 1.0 : 0.0')
 export const le = comparison('le', 'a <= b ? 1.0 : 0.0')
@@ -172,7 +176,7 @@ const whereOp = defineOp<[Tensor<'bool'>, Tensor, Tensor]>('where', {
 
 /** `a` where the mask is set, else `b`; all three broadcast. Only the chosen side gets a gradient. */
 export function where(mask: Tensor<'bool'>, a: Operand, b: Operand): Tensor {
-  return whereOp(together('where', [mask, a, b]) as [Tensor<'bool'>, Tensor, Tensor], {})
+  return whereOp(together('where', [mask, a, b]) as [Tensor<'bool'>, Tensor, Tensor], noParams)
 }
 
 /**
@@ -214,7 +218,7 @@ const powOp = defineOp<[Tensor, Tensor]>('pow', {
 export function pow(a: Tensor, b: Operand): Tensor {
   if (b === 2) return square(a)
   if (b === 1) return a
-  return powOp(together('pow', [a, b]) as [Tensor, Tensor], {})
+  return powOp(together('pow', [a, b]) as [Tensor, Tensor], noParams)
 }
 
 declareComposed(

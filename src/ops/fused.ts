@@ -1,6 +1,6 @@
 import { defineOp, type Input } from '../graph/define.ts'
 import { broadcastShapes } from '../shape.ts'
-import type { Tensor } from '../tensor.ts'
+import { noParams, type Tensor } from '../tensor.ts'
 import { together } from './elementwise.ts'
 
 /** A tensor, or a number that kernels take as a scalar argument. */
@@ -33,5 +33,5 @@ export function fused<const N extends readonly string[]>(
       return { inputs: ranges.map((range) => ({ shape, ...range })) }
     },
   })
-  return (...given) => op(together(name, given as readonly Term[]) as Tensor[], {})
+  return (...given) => op(together(name, given as readonly Term[]) as Tensor[], noParams)
 }

@@ -2,7 +2,7 @@ import type { MatmulKernel } from '../device/kernel.ts'
 import { ShapeError, showAll } from '../errors.ts'
 import { declareComposed, defineOp } from '../graph/define.ts'
 import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
-import type { Tensor } from '../tensor.ts'
+import { noParams, type Tensor } from '../tensor.ts'
 import { expand } from './movement.ts'
 
 const matmulOp = defineOp<[Tensor, Tensor]>('matmul', {
@@ -41,7 +41,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     const shape = [...batch, ...t.shape.slice(-2)]
     return sameShape(shape, t.shape) ? t : expand(t, shape)
   }
-  return matmulOp([stretch(a), stretch(b)], {})
+  return matmulOp([stretch(a), stretch(b)], noParams)
 }
 
 const mismatch = (what: string, a: Shape, b: Shape, fix: string) =>

@@ -8,7 +8,7 @@ import {
   type Sample,
 } from '../graph/define.ts'
 import { checkSizes, resolveDim, resolveDims, type Shape, sameShape, sizeOf } from '../shape.ts'
-import type { AnyTensor, DType, Tensor } from '../tensor.ts'
+import { type AnyTensor, type DType, noParams, type Tensor } from '../tensor.ts'
 import { expandView, padView, permuteView, type Range, reshapeView, type Steps, sliceView } from '../view.ts'
 
 const anyKind = { takes: ['any'], gives: 'same' } as const
@@ -266,7 +266,7 @@ const detachOp = defineOp<[AnyTensor], Params, DType>('detach', {
 })
 
 /** The same values, through which no gradient flows. */
-export const detach = <D extends DType>(x: Tensor<D>): Tensor<D> => detachOp([x], {}) as Tensor<D>
+export const detach = <D extends DType>(x: Tensor<D>): Tensor<D> => detachOp([x], noParams) as Tensor<D>
 
 const toFloatOp = defineOp<[AnyTensor]>('toFloat', {
   takes: ['any'],
@@ -277,7 +277,8 @@ const toFloatOp = defineOp<[AnyTensor]>('toFloat', {
 })
 
 /** Labels or a mask as numbers. */
-export const toFloat = (x: AnyTensor): Tensor => (x.dtype === 'float' ? (x as Tensor) : toFloatOp([x], {}))
+export const toFloat = (x: AnyTensor): Tensor =>
+  x.dtype === 'float' ? (x as Tensor) : toFloatOp([x], noParams)
 
 const oneOf = (draw: Draw): Sample => {
   const shape = draw.shape(1, 3)

@@ -1,5 +1,5 @@
 import { defineOp } from '../graph/define.ts'
-import type { Tensor } from '../tensor.ts'
+import { noParams, type Tensor } from '../tensor.ts'
 
 /** Steps: flat almost everywhere, so that gradients through them are 0, as PyTorch has them. */
 function step(name: string, expr: string): (x: Tensor) => Tensor {
@@ -9,7 +9,7 @@ function step(name: string, expr: string): (x: Tensor) => Tensor {
     vjp: null,
     samples: (draw) => ({ inputs: [{ shape: draw.shape(0, 4), low: -4, high: 4 }] }),
   })
-  return (x) => op([x], {})
+  return (x) => op([x], noParams)
 }
 
 /** The largest whole number that is not above x, as `torch.floor`; elementwise. The gradient is 0. */

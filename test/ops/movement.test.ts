@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { plan, walk } from '../../src/graph/plan.ts'
+import { plan } from '../../src/graph/compile/plan.ts'
+import { walk } from '../../src/graph/compile/walk.ts'
 import {
   chunk,
   diagonal,
@@ -257,7 +258,7 @@ describe('patches', () => {
 
 describe('views copy nothing', () => {
   const x = counting([4, 4])
-  const kernels = (y: AnyTensor) => plan([y], walk([y])).steps.length
+  const kernels = (y: AnyTensor) => plan([y], walk([y]), null).steps.length
 
   test.each([
     ['split', x.split(3, 1)[0]!],

@@ -11,6 +11,8 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
     precision: 'float32',
     description: runtime.description,
     manual: mode !== 'webasm' && mode !== 'cpu',
+    // gpu.js takes at most seven arrays.
+    fusion: { inputs: 7, rich: false },
     compile: textCompiler({
       limits: { side: runtime.limits.maxSide, exact: 2 ** 24 },
       build: (step) => build(runtime, step),

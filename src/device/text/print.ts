@@ -1,6 +1,8 @@
+import { DeviceError } from '../../errors.ts'
 import type { Kernel } from '../kernel.ts'
 import { writeConv2d } from './conv2d.ts'
 import { writeDeviation } from './deviation.ts'
+import { writeFused } from './fused.ts'
 import type { Limits } from './grid.ts'
 import { writeGather, writeScatter } from './indexing.ts'
 import { writeConcat, writeMap } from './map.ts'
@@ -47,6 +49,11 @@ export function print(kernel: Kernel, limits: Limits): TextProgram {
     case 'argsort':
       writeArgsort(w, kernel)
       break
+    case 'fused':
+      writeFused(w, kernel)
+      break
+    case 'chain':
+      throw new DeviceError("chain: this device runs one kernel at a time. Plan without 'rich'.")
     default:
       kernel satisfies never
   }

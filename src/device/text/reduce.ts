@@ -22,23 +22,45 @@ export function writeReduce(w: Writer, kernel: ReduceKernel): void {
   }
   const { sides, coords } = gridOf(outer.shape, w.limits)
   const read = (at: readonly string[]) => load('x0', joined, [...coords, ...at])
-  const body = kernel.op === 'sum' ? compensatedSum(inner.shape, read) : extreme(kernel.op, inner.shape, read)
-  w.step(sides, [source], body)
+  const { body, result } = accumulation(kernel.op, inner.shape, read)
+  w.step(sides, [source], `${body} return ${result};`)
 }
+
+/** The statements of a reduction over `sizes`, and the expression of what they come to. */
+export interface Accumulation {
+  readonly body: string
+  readonly result: string
+}
+
+/**
+ * Reduces `read(coordinates)` over `sizes`. Where reading takes statements of its own, `read` keeps them back, and
+ * `before` hands over those that the next expression needs.
+ */
+export const accumulation = (
+  op: ReduceKernel['op'],
+  sizes: readonly number[],
+  read: (at: string[]) => string,
+  before: () => string = () => '',
+): Accumulation => (op === 'sum' ? compensatedSum(sizes, read, before) : extreme(op, sizes, read, before))
 
 /**
  * Kahan's sum: `e` carries what each addition to `s` rounds away, so that the error does not grow with the length.
  * Beside it runs a plain sum, which is the answer where an infinity makes the carried part NaN.
  */
-function compensatedSum(sizes: readonly number[], read: (at: string[]) => string): string {
+function compensatedSum(
+  sizes: readonly number[],
+  read: (at: string[]) => string,
+  before: () => string,
+): Accumulation {
   let names = 0
   const body = inEights(sizes, read, (dims, use) => {
     const tag = names++
     const at = dims.map((_, d) => `r${tag}${d}`)
-    const step = `let t${tag} = ${use(at)}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = s + y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
+    const term = use(at)
+    const step = `${before()} let t${tag} = ${term}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = s + y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
     return dims.reduceRight((inner, n, d) => loop(at[d]!, n, inner), step)
   })
-  return `let s = 0.0; let e = 0.0; let u = 0.0; ${body} return s - s == 0.0 ? s : u;`
+  return { body: `let s = 0.0; let e = 0.0; let u = 0.0; ${body}`, result: '(s - s == 0.0 ? s : u)' }
 }
 
 /** The first extreme, or its place. NaN counts as the most extreme of all, as in PyTorch. */
@@ -46,15 +68,18 @@ function extreme(
   op: 'max' | 'min' | 'argmax' | 'argmin',
   sizes: readonly number[],
   read: (at: string[]) => string,
-): string {
+  before: () => string,
+): Accumulation {
   const places = op === 'argmax' || op === 'argmin'
   const beats = op === 'max' || op === 'argmax' ? '>' : '<'
   const at = sizes.map((_, d) => `r${d}`)
   const isNumber = (v: string) => `(${v} < 0.0 || ${v} >= 0.0)`
   const better = `(v ${beats} m || !${isNumber('v')}) && ${isNumber('m')} ? 1.0 : 0.0`
   const place = at[0] ?? '0'
-  const step = `let v = ${read(at)}; let t = ${better}; m = t > 0.5 ? v : m;${places ? ` k = k + t * (${place} - k);` : ''}`
+  const value = read(at)
+  const step = `${before()} let v = ${value}; let t = ${better}; m = t > 0.5 ? v : m;${places ? ` k = k + t * (${place} - k);` : ''}`
   const loops = sizes.reduceRight((body, n, d) => loop(`r${d}`, n, body), step)
   const first = read(sizes.map(() => '0'))
-  return `let m = ${first};${places ? ' let k = 0.0;' : ''} ${loops} return ${places ? 'k' : 'm'};`
+  const start = `${before()} let m = ${first};${places ? ' let k = 0.0;' : ''}`
+  return { body: `${start} ${loops}`, result: places ? 'k' : 'm' }
 }

@@ -1,0 +1,86 @@
+import type { DotPlan } from './dot.ts'
+import { inRows } from './operands.ts'
+import type { OuterPlan } from './outer.ts'
+import { panelsOf } from './panels.ts'
+import { batchSize, type Operand, type Product } from './product.ts'
+import type { Split } from './units.ts'
+
+export type Plan = OuterPlan | DotPlan
+
+/** Multiply-adds that one core does in a nanosecond. */
+const RATE = 25
+
+/** Rows that a unit has at most, so that with a depth's numbers they fit into the second cache. */
+const ROWS = 128
+
+/** Work below which threads are no use, in nanoseconds. */
+const SMALL = 20_000
+
+/**
+ * The fastest plan by what was measured (AMD Zen 5): costs count the time of one multiply-add at full speed, per
+ * multiply-add of the product.
+ */
+export function planOf(product: Product, threads: number): Plan {
+  const { m, n, k, left, right } = product
+  const dot = (): Plan => ({ form: 'dot', split: splitOf(product, threads, n, 12) })
+  if (n < 4) return dot()
+  const width = Math.min(m === 1 ? 6 : m === 2 ? 4 : 2, Math.ceil(n / 4))
+  const packLeft = left.line < 0 || packing(left) / n < unpackedLeft(product)
+  const packRight = right.line !== 1 || packing(right) / m < unpackedRight(product)
+  const outerCost =
+    columnsCost(n, width) / n +
+    1 / k +
+    (packLeft ? packing(left) / n : unpackedLeft(product)) +
+    (packRight ? packing(right) / m : unpackedRight(product))
+  const roomy = inRows(right) || n * Math.min(k, 1024) <= 16384
+  const dotCost =
+    1 + 12 / k + (inRows(left) ? 0 : packing(left) / n) + (inRows(right) ? 0 : packing(right) / m)
+  if (roomy && dotCost < outerCost) return dot()
+  const { count } = panelsOf(n, width)
+  return { form: 'outer', split: splitOf(product, threads, count, 1), width, packLeft, packRight }
+}
+
+/** Copying a number: fast where four at a time can be moved. */
+const packing = ({ line, depth }: Operand): number => (line === 1 || depth === 1 ? 2.5 : 25)
+
+/** A panel costs the more per column the narrower it is. */
+const PANEL = [5.3, 8, 12.5, 16, 20, 24]
+
+function columnsCost(n: number, width: number): number {
+  const { full, rest } = panelsOf(n, width)
+  return full * PANEL[width - 1]! + (rest ? PANEL[rest.columns.length - 1]! : 0)
+}
+
+/** Rows read as they lie: each number of a column in a cache line of its own, from large strides in the same set. */
+function unpackedLeft({ m, k, left: { line, depth } }: Product): number {
+  if (depth === 1 || depth === 0) return 0
+  if (line !== 1 && m > 1) return 0.5
+  if (aliased(depth)) return 0.8
+  return 4 * k * Math.max(m, 16) > 32768 ? 0.06 : 0
+}
+
+function unpackedRight({ n, k, right: { depth } }: Product): number {
+  if (aliased(depth)) return 1
+  return 4 * k * n <= 131072 ? 0 : 4 * depth >= 2048 ? 0.1 : 0.04
+}
+
+/** Whether numbers one stride apart all fall into one set of the first cache. */
+const aliased = (stride: number): boolean => stride !== 0 && stride % 1024 === 0
+
+/** Blocks of rows or, where these are few, of columns (of which `columns` units there are, to be kept in `least`s). */
+function splitOf(product: Product, threads: number, columns: number, least: number): Split {
+  const { m, n, k } = product
+  const batch = batchSize(product)
+  const base = Math.ceil(m / ROWS)
+  const small = (batch * m * n * k) / RATE < SMALL
+  const even = (units: number) => small || units % threads === 0 || units >= 4 * threads
+  const rows = [...Array(2 * Math.max(base, threads)).keys()]
+    .map((i) => i + 1)
+    .filter((rows) => rows >= base && even(batch * rows) && (rows === 1 || Math.floor(m / rows) >= 8))
+  const whole = rows.find((rows) => m % rows === 0) ?? rows[0]
+  if (whole !== undefined) return { batch, rows: whole, columns: 1 }
+  const blocks = [...Array(threads).keys()]
+    .map((i) => i + 1)
+    .find((blocks) => even(batch * base * blocks) && Math.floor(columns / blocks) >= least)
+  return { batch, rows: base, columns: blocks ?? 1 }
+}

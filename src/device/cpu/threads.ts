@@ -1,0 +1,239 @@
+import { DeviceError } from '../../errors.ts'
+import type { Code, Compiled } from './compiled.ts'
+import type { Memory } from './memory.ts'
+import { lineOf, MESSAGE_BYTES, messageOf, TASK, WORD, WORKER } from './threads-layout.ts'
+import { type RunningWorker, startWorker } from './worker.ts'
+
+/** A stage to share. */
+export interface Job {
+  readonly units: number
+  /** What it takes one thread, in nanoseconds. */
+  readonly cost: number
+  /** The arguments' address. */
+  readonly args: number
+  /** Thread t's scratch begins at `scratch + t * stride`. */
+  readonly scratch: number
+  readonly stride: number
+}
+
+/** From how much work on it is shared, in nanoseconds: with workers that still look for jobs, and with sleeping ones. */
+export const WORTH_SHARING = 20_000
+const WORTH_ASLEEP = 100_000
+/** Looks at a worker's counter before this thread sleeps. */
+const SPINS = 20_000
+const MOST_CAUTION = 64
+/** A sleep while waiting, in milliseconds. */
+const NAP = 100
+
+/**
+ * Workers that share stages with this thread over one memory. Every thread has a fixed share, so that data stays in its
+ * core's cache; a share that no worker has taken by the time this thread is done with its own, it takes itself: nothing
+ * waits for a worker that sleeps, starts, or has lost its core.
+ */
+export class Threads {
+  readonly count: number
+  readonly #memory: Memory
+  readonly #words: Int32Array<ArrayBufferLike>
+  readonly #workers: readonly RunningWorker[]
+  readonly #loaded = new Set<Code>()
+  readonly #maySleep: boolean
+  readonly #patience: number
+  /** The block with the code that workers load now. */
+  #loading: { readonly at: number; readonly bytes: number } | null = null
+  #post = 0
+  #died = ''
+  #lost = false
+  /** Grows where sharing gains nothing, as on a busy machine: then only larger work is shared. */
+  #caution = 1
+
+  /**
+   * Starts `count - 1` workers, which takes them some 50 ms; until then, this thread works alone. A worker later than
+   * this thread by `patience` milliseconds counts as lost.
+   */
+  constructor(memory: Memory, count: number, patience = 60_000) {
+    this.count = count
+    this.#patience = patience
+    this.#memory = memory
+    const { at, bytes } = memory.control
+    this.#words = new Int32Array(memory.memory.buffer, at, bytes / 4)
+    this.#words.fill(0)
+    this.#maySleep = maySleep(this.#words)
+    this.#workers = Array.from({ length: count - 1 }, (_, i) => {
+      const index = i + 1
+      const line = lineOf(index)
+      this.#words[line + WORKER.done] = -1
+      const message = at + messageOf(index)
+      return startWorker({ memory: memory.memory, control: at, message, index, line }, (reason) => {
+        this.#died ||= reason
+      })
+    })
+  }
+
+  /** Whether a worker is gone: then nothing is shared any more. */
+  get broken(): boolean {
+    return this.#lost || this.#died !== ''
+  }
+
+  /**
+   * Shares a job and returns when it is done; false, with nothing done, where this thread had better do it alone.
+   *
+   * @throws DeviceError where a worker failed or is lost.
+   */
+  share(compiled: Compiled, { units, cost, args, scratch, stride }: Job): boolean {
+    const { call, number, code } = compiled
+    if (!this.#ready(code)) return false
+    const asleep = this.#anyAsleep()
+    const worth = asleep ? WORTH_ASLEEP : WORTH_SHARING
+    if (cost < worth) return false
+    if (cost < worth * this.#caution) {
+      this.#caution = Math.max(1, this.#caution * 0.99)
+      return false
+    }
+    const { count } = this
+    const words = this.#words
+    words[WORD.task] = TASK.run
+    words[WORD.routine] = number
+    words[WORD.args] = args
+    words[WORD.scratch] = scratch
+    words[WORD.stride] = stride
+    // Rounded up: this thread, which begins at once, always has a share.
+    for (let t = 0; t <= count; t++) words[WORD.starts + t] = Math.ceil((t * units) / count)
+    const before = this.#post
+    const started = performance.now()
+    this.#announce(asleep)
+    const begun = performance.now()
+    const own = words[WORD.starts + 1]!
+    let ended = begun
+    try {
+      call(args, 0, own, scratch)
+      ended = performance.now()
+      for (let t = 1; t < count; t++)
+        if (this.#take(t, before)) call(args, words[WORD.starts + t]!, words[WORD.starts + t + 1]!, scratch)
+    } finally {
+      // Where a share failed: what nobody has begun, nobody shall.
+      for (let t = 1; t < count; t++) this.#take(t, before)
+      this.#wait()
+    }
+    this.#checkFailures()
+    compiled.measure(begun, ended, own)
+    const gained = performance.now() - started < ((ended - begun) / own) * units
+    this.#caution = gained ? Math.max(1, 0.9 * this.#caution) : Math.min(MOST_CAUTION, 1.5 * this.#caution)
+    return true
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+
+  /** Whether all workers are there and have loaded this code; sees to it that they will. */
+  #ready(code: Code): boolean {
+    this.#checkFailures()
+    if (!this.#idle()) return false
+    if (this.#loading) {
+      this.#memory.free(this.#loading.at, this.#loading.bytes)
+      this.#loading = null
+    }
+    if (this.#loaded.has(code)) return true
+    this.#loaded.add(code)
+    const { bytes, first } = code
+    const at = this.#memory.allocate(bytes.length)
+    this.#memory.u8.set(bytes, at)
+    this.#loading = { at, bytes: bytes.length }
+    const words = this.#words
+    words[WORD.task] = TASK.load
+    words[WORD.at] = at
+    words[WORD.bytes] = bytes.length
+    words[WORD.first] = first
+    this.#announce(this.#anyAsleep())
+    return false
+  }
+
+  /** Makes the job that the words describe the next. */
+  #announce(asleep: boolean): void {
+    this.#post = (this.#post + 1) | 0
+    Atomics.store(this.#words, WORD.post, this.#post)
+    // Waking costs this thread some 20 µs.
+    if (asleep) Atomics.notify(this.#words, WORD.post)
+  }
+
+  #anyAsleep(): boolean {
+    for (let t = 1; t < this.count; t++)
+      if (Atomics.load(this.#words, lineOf(t) + WORKER.sleeping) === 1) return true
+    return false
+  }
+
+  #idle(): boolean {
+    for (let t = 1; t < this.count; t++)
+      if (Atomics.load(this.#words, lineOf(t) + WORKER.done) !== this.#post) return false
+    return true
+  }
+
+  /** Takes a worker's share of the latest job, where the worker has not. */
+  #take(worker: number, before: number): boolean {
+    const line = lineOf(worker)
+    const seen = Atomics.compareExchange(this.#words, line + WORKER.claimed, before, this.#post)
+    if (seen !== before) return false
+    this.#words[line + WORKER.done] = this.#post
+    return true
+  }
+
+  /** Waits until all shares are done. */
+  #wait(): void {
+    const words = this.#words
+    for (let t = 1; t < this.count; t++) {
+      const done = lineOf(t) + WORKER.done
+      let spins = 0
+      let waited = 0
+      for (let seen = Atomics.load(words, done); seen !== this.#post; seen = Atomics.load(words, done)) {
+        if (++spins < SPINS) continue
+        if (this.#nap(done, seen)) waited += NAP
+        this.#lost = waited >= this.#patience
+        if (this.#lost)
+          throw new DeviceError(
+            `cpu: a worker thread has not come to an end for ${waited / 1000} s. Set threads to 1, and report it.`,
+          )
+      }
+    }
+  }
+
+  /** Sleeps until the word changes; true where it has not after `NAP`. */
+  #nap(word: number, seen: number): boolean {
+    const words = this.#words
+    if (this.#maySleep) {
+      Atomics.store(words, WORD.waiting, 1)
+      const result = Atomics.wait(words, word, seen, NAP)
+      Atomics.store(words, WORD.waiting, 0)
+      return result === 'timed-out'
+    }
+    const end = performance.now() + NAP
+    while (Atomics.load(words, word) === seen) if (performance.now() > end) return true
+    return false
+  }
+
+  #checkFailures(): void {
+    if (this.#died)
+      throw new DeviceError(
+        `cpu: a worker thread died, because ${this.#died}. Run again, or set threads to 1.`,
+      )
+    for (let t = 1; t < this.count; t++) {
+      const failed = lineOf(t) + WORKER.failed
+      const bytes = this.#words[failed]!
+      if (bytes === 0) continue
+      this.#words[failed] = 0
+      const at = this.#memory.control.at + messageOf(t)
+      // A copy: decoders refuse shared memory.
+      const message = new TextDecoder().decode(this.#memory.u8.slice(at, at + Math.min(bytes, MESSAGE_BYTES)))
+      throw new DeviceError(`cpu: a routine failed on a worker thread, got ${message}. Report it.`)
+    }
+  }
+}
+
+/** Whether this thread may sleep in `Atomics.wait`: a browser's main thread may not. */
+function maySleep(words: Int32Array<ArrayBufferLike>): boolean {
+  try {
+    Atomics.wait(words, WORD.post, -1, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,291 @@
+import { clear, emitTile, evenly, newSums } from '../matmul/tile.ts'
+import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
+import type { Func, Routine } from '../wasm/func.ts'
+import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread, tilesOf } from './axis.ts'
+import { type Blocks, blocksOf, type Extent, extentOf } from './block.ts'
+import { lanesFromTable, scatter, transform2d } from './lanes.ts'
+import { copyRows, zero } from './planes.ts'
+import { transformWeights, type Weights, weightBytes, weightPlane } from './weights.ts'
+import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
+
+/** A convolution x [images, from, H, W] to y [images, to, H', W']: a forward pass or the gradient in its input. */
+export interface Convolution {
+  readonly images: number
+  readonly plane: Plane
+  readonly weights: Weights
+}
+
+/** Where things lie in scratch memory, and their sizes in bytes. */
+interface Layout {
+  readonly blocks: Blocks
+  /** Panels of eight tiles in a block. */
+  readonly panels: number
+  /** Windows of one channel, their rows transformed. */
+  readonly half: Half
+  readonly z: number
+  /** Each tile's place among those, and among the outputs. */
+  readonly inputTable: number
+  readonly outputTable: number
+  /** Transformed inputs V[products][tiles / 8][from][8], and products M[products][tiles / 8][to][8]. */
+  readonly v: number
+  readonly vPlane: number
+  readonly m: number
+  readonly mPlane: number
+  /** Outputs of one channel, in whole tiles; where these fit the plane they go to y at once. */
+  readonly outputs: number
+  readonly outputRow: number
+  readonly outputImage: number
+  readonly bytes: number
+}
+
+const fits = ({ rows, cols }: Plane): boolean =>
+  rows.out % rows.scheme.outputs === 0 && cols.out % cols.scheme.outputs === 0
+
+function layoutOf({ images, plane, weights }: Convolution, threads: number): Layout {
+  const { rows, cols } = plane
+  const to = roundUp(weights.to, 4)
+  const blocks = blocksOf(images, plane, {
+    tileBytes: 4 * productsOf(plane) * (weights.from + to),
+    stationary: weightBytes(plane, weights),
+    threads,
+  })
+  const panels = Math.ceil(blocks.tiles / 8)
+  const half = halfOf(inputsOf(plane), blocks.images, blocks.tileRows)
+  const outputRow = 4 * (fits(plane) ? cols.out : cols.tiles * cols.scheme.outputs)
+  const planeOut = fits(plane) ? weights.to * rows.out : blocks.tileRows * rows.scheme.outputs
+  const [vPlane, mPlane] = [spread(32 * panels * weights.from), spread(32 * panels * to)]
+  let bytes = 0
+  const take = (size: number) => {
+    const at = bytes
+    bytes += spread(size)
+    return at
+  }
+  return {
+    blocks,
+    panels,
+    half,
+    z: take(half.bytes),
+    inputTable: take(32 * panels),
+    outputTable: take(32 * panels),
+    v: take(productsOf(plane) * vPlane),
+    vPlane,
+    m: take(productsOf(plane) * mPlane),
+    mPlane,
+    outputs: take(fits(plane) ? 0 : blocks.images * planeOut * outputRow),
+    outputRow,
+    outputImage: planeOut * outputRow,
+    bytes,
+  }
+}
+
+/** Weights into the workspace; then images, block by block. */
+export function convolutionRecipe(convolution: Convolution, { threads }: RecipeOptions): Recipe {
+  const { images, plane, weights } = convolution
+  const layout = layoutOf(convolution, threads)
+  const { blocks } = layout
+  const { from, to } = weights
+  const key = `winograd ${keyOf(plane)} ${images} ${from} ${to} ${weights.toStride} ${threads}`
+  const step = (name: string, build: (f: Func, extent: Extent) => void): Routine => ({
+    key: `${key} ${name}`,
+    scratch: layout.bytes,
+    build: (f) => build(f, extentOf(f, blocks, f.lo, images, plane)),
+  })
+  // Functions of their own: the compiler deals out registers one function at a time.
+  const steps = [
+    step('input', (f, extent) => transformInputs(f, convolution, layout, extent)),
+    step('product', (f, extent) => multiply(f, convolution, layout, extent)),
+    step('output', (f, extent) => transformOutputs(f, convolution, layout, extent)),
+  ]
+  const build = (f: Func) => {
+    zero(f, i32.add(f.scratch, layout.z), layout.half.bytes)
+    writeTables(f, convolution, layout)
+    const unit = f.local('i32')
+    f.for(unit, f.lo, f.hi, 1, () => {
+      for (const routine of steps) f.call(routine, { args: f.args, lo: unit, hi: unit, scratch: f.scratch })
+    })
+  }
+  const whole = blocks.images * blocks.count === images
+  return {
+    workspace: weightBytes(plane, weights),
+    stages: [
+      transformWeights(key, plane, weights),
+      {
+        routine: { key: `${key} blocks`, scratch: layout.bytes, build },
+        units: blocks.count,
+        cost: (layout.panels * 8 * productsOf(plane) * from * to) / 25,
+        ...(whole ? { completes: blocks.images * to * plane.rows.out * plane.cols.out } : {}),
+      },
+    ],
+  }
+}
+
+/** Each tile's first input and first output, as distances in bytes. */
+function writeTables(f: Func, { plane: { rows, cols } }: Convolution, layout: Layout): void {
+  const { blocks, half } = layout
+  const [image, row, col] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const at = f.let(f.scratch)
+  const write = (input: I32, output: I32) => {
+    f.do(i32.store(at, input, layout.inputTable))
+    f.do(i32.store(at, output, layout.outputTable))
+    f.set(at, i32.add(at, 4))
+  }
+  const place = (imageSize: number, rowSize: number, colSize: number) =>
+    i32.add(i32.mul(image, imageSize), i32.add(i32.mul(row, rowSize), i32.mul(col, colSize)))
+  f.for(image, 0, blocks.images, 1, () => {
+    f.for(row, 0, blocks.tileRows, 1, () => {
+      f.for(col, 0, cols.tiles, 1, () => {
+        write(
+          place(half.image, half.row, 4 * cols.x.step),
+          place(layout.outputImage, rows.scheme.outputs * layout.outputRow, 4 * cols.scheme.outputs),
+        )
+      })
+    })
+  })
+  // The last panel's other lanes read what is there; what they give is not stored.
+  for (let tile = blocks.tiles; tile < 8 * layout.panels; tile++) write(i32.const(0), i32.const(0))
+}
+
+const panelsIn = (f: Func, tiles: I32): I32 => f.let(i32.shrU(i32.add(tiles, 7), 3))
+
+/** Where four tiles, half a panel, lie among panels of `channels`. */
+const groupAt = (group: I32, channels: number): I32 =>
+  i32.add(i32.mul(i32.shrU(group, 1), 32 * channels), i32.shl(i32.and(group, 1), 4))
+
+/** From x (argument 0) to V. */
+function transformInputs(
+  f: Func,
+  { plane, weights: { from } }: Convolution,
+  { half, ...layout }: Layout,
+  { image, images, tileRow, tileRows, tiles }: Extent,
+): void {
+  const inputs = inputsOf(plane)
+  const planeSize = 4 * inputs.rows.size * inputs.cols.size
+  const x = f.let(i32.add(f.pointer(0), i32.mul(image, from * planeSize)))
+  const groups = f.let(i32.shl(panelsIn(f, tiles), 1))
+  const z = f.let(i32.add(f.scratch, layout.z))
+  const table = f.let(i32.add(f.scratch, layout.inputTable))
+  const v = f.let(i32.add(f.scratch, layout.v))
+  const [c, i, group] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  f.for(c, 0, from, 1, () => {
+    const [source, target] = [f.let(x), f.let(z)]
+    f.for(i, 0, images, 1, () => {
+      transformRows(f, inputs, half, source, target, [tileRow, i32.add(tileRow, tileRows)])
+      f.set(source, i32.add(source, from * planeSize))
+      f.set(target, i32.add(target, half.image))
+    })
+    f.for(group, 0, groups, 1, () => {
+      const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), z)
+      const to = f.let(i32.add(v, groupAt(group, from)))
+      transformWindows(f, inputs, half, lanes, (product, value) => {
+        f.do(v128.store(to, value, product * layout.vPlane))
+      })
+    })
+    f.set(x, i32.add(x, planeSize))
+    f.set(v, i32.add(v, 32))
+  })
+}
+
+/** M = U V, plane by plane. */
+function multiply(f: Func, { plane, weights }: Convolution, layout: Layout, extent: Extent): void {
+  const { from } = weights
+  const to = roundUp(weights.to, 4)
+  const panels = panelsIn(f, extent.tiles)
+  const [uFirst, v, m] = [
+    f.pointer(3),
+    f.let(i32.add(f.scratch, layout.v)),
+    f.let(i32.add(f.scratch, layout.m)),
+  ]
+  const [row, col, four, panel] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
+  const sums = newSums(f, 4, 2)
+  const { rows, cols } = plane
+  const shared = (i: I32, count: number) => select(i32.ltS(i, count - 1), i, i32.const(count - 1))
+  f.for(row, 0, rows.scheme.products, 1, () => {
+    f.for(col, 0, cols.scheme.products, 1, () => {
+      const weight = i32.add(
+        i32.mul(shared(row, rows.scheme.weights), cols.scheme.weights),
+        shared(col, cols.scheme.weights),
+      )
+      const u = f.let(i32.add(uFirst, i32.mul(weight, weightPlane(weights))))
+      const left = f.let(m)
+      f.for(four, 0, to / 4, 1, () => {
+        const [right, out] = [f.let(v), f.let(left)]
+        f.for(panel, 0, panels, 1, () => {
+          clear(f, sums)
+          emitTile(
+            f,
+            sums,
+            from,
+            { at: u, step: 16, offsets: evenly(4, 4) },
+            { at: right, step: 32, offsets: evenly(2, 16) },
+          )
+          sums.forEach((pair, r) => {
+            pair.forEach((sum, half) => {
+              f.do(v128.store(out, sum, 32 * r + 16 * half))
+            })
+          })
+          f.set(right, i32.add(right, 32 * from))
+          f.set(out, i32.add(out, 32 * to))
+        })
+        f.set(u, i32.add(u, 16 * from))
+        f.set(left, i32.add(left, 128))
+      })
+      f.set(v, i32.add(v, layout.vPlane))
+      f.set(m, i32.add(m, layout.mPlane))
+    })
+  })
+}
+
+/** From M to y (argument 2). */
+function transformOutputs(f: Func, { plane, weights }: Convolution, layout: Layout, extent: Extent): void {
+  const { rows, cols } = plane
+  const { image, images, tileRow, tiles } = extent
+  const to = roundUp(weights.to, 4)
+  const planeSize = 4 * rows.out * cols.out
+  const first = i32.mul(tileRow, 4 * rows.scheme.outputs * cols.out)
+  const y = f.let(i32.add(f.pointer(2), i32.add(i32.mul(image, weights.to * planeSize), first)))
+  const groups = f.let(i32.shrU(i32.add(tiles, 3), 2))
+  const table = f.let(i32.add(f.scratch, layout.outputTable))
+  const m = f.let(i32.add(f.scratch, layout.m))
+  const outputs = fits(plane) ? y : f.let(i32.add(f.scratch, layout.outputs))
+  const [c, i, group] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const alwaysFull = (layout.blocks.tileRows === rows.tiles ? tilesOf(plane) : cols.tiles) % 4 === 0
+  f.for(c, 0, weights.to, 1, () => {
+    f.for(group, 0, groups, 1, () => {
+      const source = f.let(i32.add(m, groupAt(group, to)))
+      const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
+      const guard = (lane: number, store: () => void) =>
+        alwaysFull ? store() : f.if(i32.ltS(i32.add(i32.shl(group, 2), lane), tiles), store)
+      transform2d(
+        f,
+        // Columns first, so that rows come out, ready to be stored.
+        [cols.scheme.output, rows.scheme.output],
+        cols.scheme.products,
+        (col) =>
+          Array.from({ length: rows.scheme.products }, (_, row) =>
+            f.let(v128.load(source, (row * cols.scheme.products + col) * layout.mPlane)),
+          ),
+        (row, values) => scatter(f, lanes, row * layout.outputRow, values, guard),
+      )
+    })
+    if (!fits(plane)) {
+      const [source, target] = [f.let(outputs), f.let(y)]
+      f.for(i, 0, images, 1, () => {
+        const from = { at: source, stride: layout.outputRow }
+        copyRows(f, from, { at: target, stride: 4 * cols.out }, rowsIn(f, plane, extent), cols.out)
+        f.set(source, i32.add(source, layout.outputImage))
+        f.set(target, i32.add(target, weights.to * planeSize))
+      })
+    }
+    f.set(y, i32.add(y, planeSize))
+    f.set(m, i32.add(m, 32))
+  })
+}
+
+/** Rows of outputs in a block of an image. */
+function rowsIn(f: Func, { rows }: Plane, { tileRow, tileRows }: Extent): Index {
+  if (tileRow === 0 && tileRows === rows.tiles) return rows.out
+  const whole = f.let(i32.mul(tileRows, rows.scheme.outputs))
+  const left = f.let(i32.sub(rows.out, i32.mul(tileRow, rows.scheme.outputs)))
+  return select(i32.ltS(whole, left), whole, left)
+}

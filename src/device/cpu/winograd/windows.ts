@@ -1,0 +1,116 @@
+import { f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
+import type { Func, Local } from '../wasm/func.ts'
+import { type Plane, roundUp, spread, type Windows } from './axis.ts'
+import { gather, type Lane } from './lanes.ts'
+
+/**
+ * Windows whose rows are transformed already, Z[products][image][tile row][column]: the windows of a tile row share
+ * this work. Zeros lie around the columns.
+ */
+export interface Half {
+  /** Bytes of a row, of an image's tile rows, of all images, and of all products. */
+  readonly row: number
+  readonly image: number
+  readonly plane: number
+  readonly bytes: number
+}
+
+export function halfOf({ rows, cols }: Plane<Windows>, images: number, tileRows: number): Half {
+  // A row of less than a vector is stored as one, with zeros behind.
+  const width = Math.max(cols.step * (cols.tiles - 1) + cols.inputs, cols.before + 4)
+  const row = 4 * roundUp(width, 4)
+  const plane = spread(images * tileRows * row)
+  return { row, image: tileRows * row, plane, bytes: rows.products * plane }
+}
+
+/** The first part: the plane at `source`, its tile rows [lo, hi), to their place at `target`. */
+export function transformRows(
+  f: Func,
+  { rows, cols }: Plane<Windows>,
+  half: Half,
+  source: I32,
+  target: I32,
+  [lo, hi]: readonly [I32 | number, I32 | number],
+): void {
+  const rowSize = 4 * cols.size
+  const to = f.let(i32.add(target, 4 * cols.before))
+  /** The window's rows [above, below) are in the plane, from `from` on. */
+  const tileRow = (from: I32, above: number, below: number) => {
+    const vector = (at: I32, out: I32, place: number, load: (address: I32, offset: number) => V128) => {
+      const window = Array.from({ length: rows.inputs }, (_, r) =>
+        r < above || r >= below ? f32x4.const(0) : f.let(load(at, (r - above) * rowSize + place)),
+      )
+      rows.transform(f, window).forEach((value, i) => {
+        f.do(v128.store(out, value, i * half.plane + place))
+      })
+    }
+    alongRow(f, width(cols), from, to, vector)
+  }
+  const tile = f.local('i32')
+  f.for(tile, lo, hi, 1, () => {
+    const inside = () => {
+      const first = i32.sub(i32.mul(tile, rows.step), rows.before)
+      tileRow(f.let(i32.add(source, i32.mul(first, rowSize))), 0, rows.inputs)
+    }
+    const atEdge = (edge: number) => () => {
+      const first = rows.step * edge - rows.before
+      const above = Math.max(0, -first)
+      tileRow(f.let(i32.add(source, (first + above) * rowSize)), above, rows.size - first)
+    }
+    edges(rows).reduceRight<() => void>(
+      (otherwise, edge) => () => f.if(i32.eq(tile, edge), atEdge(edge), otherwise),
+      inside,
+    )()
+    f.set(to, i32.add(to, half.row))
+  })
+}
+
+/** Columns of the plane that some window holds. */
+const width = ({ size, before, step, tiles, inputs }: Windows): number =>
+  Math.min(size, step * (tiles - 1) + inputs - before)
+
+/** Tiles that reach beyond the plane. */
+const edges = ({ size, before, step, tiles, inputs }: Windows): number[] =>
+  Array.from({ length: tiles }, (_, t) => t).filter((t) => {
+    const first = step * t - before
+    return first < 0 || first + inputs > size
+  })
+
+/** Hands out the vectors of a row of `width` floats, the last again from further left; rows of less than one alone. */
+function alongRow(
+  f: Func,
+  width: number,
+  from: I32,
+  to: Local<'i32'>,
+  vector: (at: I32, out: I32, place: number, load: (address: I32, offset: number) => V128) => void,
+): void {
+  const whole = Math.floor(width / 4)
+  if (whole > 2) {
+    const [at, out, i] = [f.let(from), f.let(to), f.local('i32')]
+    f.for(i, 0, whole, 1, () => {
+      vector(at, out, 0, v128.load)
+      f.set(at, i32.add(at, 16))
+      f.set(out, i32.add(out, 16))
+    })
+  } else for (let i = 0; i < whole; i++) vector(from, to, 16 * i, v128.load)
+  if (width % 4 === 0) return
+  if (width > 4) vector(from, to, 4 * (width - 4), v128.load)
+  else vector(from, to, 0, width === 1 ? v128.load32Zero : width === 2 ? v128.load64Zero : loadThree)
+}
+
+const loadThree = (address: I32, offset: number): V128 =>
+  v128.load32Lane(address, v128.load64Zero(address, offset), 2, offset + 8)
+
+/** The second part: the windows of four lanes; `store` gets every product, by its number. */
+export function transformWindows(
+  f: Func,
+  { rows, cols }: Plane<Windows>,
+  half: Half,
+  lanes: readonly Lane[],
+  store: (product: number, value: V128) => void,
+): void {
+  for (let i = 0; i < rows.products; i++)
+    cols.transform(f, gather(f, lanes, i * half.plane, cols.inputs)).forEach((value, j) => {
+      store(i * cols.products + j, value)
+    })
+}
