@@ -130,7 +130,7 @@ async function prepare(work: Work, name: string): Promise<Prepared> {
 }
 
 /** A run, and the smallest of its results read back: some devices only queue their work until then. */
-async function finished(run: Run): Promise<readonly AnyTensor[]> {
+export async function finished(run: Run): Promise<readonly AnyTensor[]> {
   const results = await run()
   await results.reduce((a, b) => (b.size < a.size ? b : a)).data()
   return results

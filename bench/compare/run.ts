@@ -3,8 +3,8 @@ import { Command } from 'commander'
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
 import { count } from '../../src/cli/numbers.ts'
 import { oneOf } from '../../src/cli/suggest.ts'
-import { deviceNames, openDevice } from '../../src/device/open.ts'
-import { KdgradError } from '../../src/errors.ts'
+import { deviceNames } from '../../src/device/open.ts'
+import { fastestDevice } from '../fastest-device.ts'
 import { machine } from '../results.ts'
 import { suites } from '../suites.ts'
 import { Child, ParticipantError } from './child.ts'
@@ -16,8 +16,6 @@ import { save } from './save.ts'
 import { compare, type Outcome, type Row } from './works.ts'
 
 const FILE = fileURLToPath(new URL('../results/peers.json', import.meta.url))
-/** The device that is compared where none is named: the first that is there. */
-const DEVICES = ['cpu', 'gpujs-wasm']
 
 const shared = suites.flatMap(({ name: suite, works }) =>
   works.flatMap(({ definition }) => (definition ? [{ suite, definition }] : [])),
@@ -42,18 +40,6 @@ const command = new Command('bench:peers')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
 
-async function ours(asked: string | undefined): Promise<string> {
-  if (asked !== undefined) return (await openDevice(oneOf('device', asked, deviceNames))).name
-  for (const name of DEVICES) {
-    try {
-      return (await openDevice(name)).name
-    } catch (error) {
-      if (!(error instanceof KdgradError)) throw error
-    }
-  }
-  return 'reference'
-}
-
 /** The participants whose processes start, with what they say that they are. */
 async function present(participants: readonly Participant[]): Promise<Map<Participant, string>> {
   const found = new Map<Participant, string>()
@@ -75,7 +61,7 @@ async function run({ works, peers, rounds, device }: Flags): Promise<void> {
   const asked = (works ?? choices).map((name) => oneOf('work', name, choices))
   const askedPeers = (peers ?? peerNames).map((name): Name => oneOf('peer', name, peerNames))
   const wants = (...names: string[]) => names.some((name) => asked.includes(name))
-  const own = kdgrad(await ours(device))
+  const own = kdgrad(await fastestDevice(device))
   console.log(machine)
   const versions = await present([own, ...peersOf(askedPeers, console.log)])
   const participants = [...versions.keys()]

@@ -18,6 +18,8 @@ export interface Fusion {
    * convolution. Else elementwise chains are joined, and put in front of reductions.
    */
   readonly rich: boolean
+  /** The smallest array, in elements, that is cheaper to work out again than to store, where the maths is cheap. */
+  readonly recompute: number
 }
 
 /** What every device can do. One conformance suite (test/conformance.test.ts) proves each of them. */
@@ -37,6 +39,11 @@ export interface Device {
   /** A copy that the caller owns. */
   read(buffer: DeviceBuffer): FloatArray | Promise<FloatArray>
   release(buffer: DeviceBuffer): void
+  /**
+   * Where so much memory is in use that blocks of collected tensors may be among it: has garbage collected, which a loop
+   * that only awaits what is done already would never let happen.
+   */
+  relieve?(): Promise<void> | undefined
   close(): Promise<void>
 }
 

@@ -30,6 +30,8 @@ const cache = new WeakMap<Device, Map<string, Ready>>()
 export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): Promise<void> {
   const roots = tensors.filter((t) => !(t.storage?.device === device))
   if (roots.length === 0) return
+  const relief = device.relieve?.()
+  if (relief) await relief
   await Promise.all(roots.filter((t) => t.op === null || t.storage !== null).map((t) => place(t, device)))
   const computed = [...new Set(roots.filter((t) => t.storage === null))]
   if (computed.length === 0) return

@@ -73,3 +73,18 @@ export function* coordinates(shape: readonly number[]): Generator<number[]> {
 /** Where a view's element lies. */
 export const placeOf = ({ strides, offset }: View, at: readonly number[]): number =>
   at.reduce((sum, i, d) => sum + i * strides[d]!, offset)
+
+/** How far float32 sums of `terms` lie from float64 ones, as a multiple of what adding so many one by one may round off. */
+export function sumError(got: ArrayLike<number>, terms: readonly (readonly number[])[]): number {
+  if (got.length !== terms.length) return Number.POSITIVE_INFINITY
+  return Math.max(
+    0,
+    ...terms.map((values, i) => {
+      const wanted = values.reduce((sum, v) => sum + v, 0)
+      if (got[i] === wanted || (Number.isNaN(got[i]) && Number.isNaN(wanted))) return 0
+      const allowed = 2 ** -24 * (values.length - 1) * values.reduce((sum, v) => sum + Math.abs(v), 0)
+      const error = Math.abs(got[i]! - wanted) / allowed
+      return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
+    }),
+  )
+}

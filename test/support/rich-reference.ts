@@ -19,7 +19,7 @@ export function openRichReference(inputs = 64): Device & { readonly kinds: Map<s
   return {
     ...device,
     kinds,
-    fusion: { inputs, rich: true },
+    fusion: { inputs, rich: true, recompute: 1 },
     compile: (kernel) => {
       kinds.set(kernel.kind, (kinds.get(kernel.kind) ?? 0) + 1)
       return compile(kernel)

@@ -33,7 +33,7 @@ export function openCpu({ winograd = true, ...options }: CpuOptions = {}): Devic
     precision: 'float32',
     description: `SIMD WebAssembly${features.fma ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}`,
     manual: true,
-    fusion: { inputs: 64, rich: true },
+    fusion: { inputs: 64, rich: true, recompute: 4096 },
     compile: (kernel) => compiler.program(kernel),
     upload: (data) => upload(runtime, data),
     read: (buffer) => {
@@ -41,7 +41,8 @@ export function openCpu({ winograd = true, ...options }: CpuOptions = {}): Devic
       return runtime.memory.f32.slice(at / 4, at / 4 + size)
     },
     release: (buffer) => release(runtime, buffer as Block),
-    close: async () => runtime.close(),
+    relieve: () => (runtime.memory.pressed ? runtime.memory.relieve() : undefined),
+    close: () => runtime.close(),
   }
 }
 

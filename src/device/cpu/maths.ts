@@ -16,15 +16,14 @@ function horner(x: V128, coefficients: readonly number[]): V128 {
 }
 
 /**
- * A polynomial of nine terms in pairs, pairs of pairs and so on (Estrin's scheme), which the processor works on side by
- * side: Horner's would keep it waiting.
+ * A polynomial of nine terms, all but the first in pairs and pairs of pairs (Estrin's scheme), which the processor works
+ * on side by side: Horner's would keep it waiting.
  */
-function estrin(f: Func, x: V128, square: V128, c: readonly number[]): V128 {
+function estrin(x: V128, square: V128, c: readonly number[]): V128 {
   const pair = (k: number) => f32x4.mulAdd(x, f32x4.const(c[k + 1]!), f32x4.const(c[k]!))
   const four = (k: number) => f32x4.mulAdd(pair(k + 2), square, pair(k))
-  const fourth = f.let(f32x4.mul(square, square))
-  const upper = f32x4.mulAdd(fourth, f32x4.const(c[8]!), four(4))
-  return f32x4.mulAdd(upper, fourth, four(0))
+  const eight = f32x4.mulAdd(four(5), f32x4.mul(square, square), four(1))
+  return f32x4.mulAdd(eight, x, f32x4.const(c[0]!))
 }
 
 const EXPM1 = [0.5, 0.166665435, 0.0416664369, 0.00836654566, 0.00139378593]
@@ -101,7 +100,7 @@ const EXPONENT = -0x800000
 /** log(1 + m) + e ln(2) 2^-23. */
 function logNear(f: Func, m: Local<'v128'>, exponent: V128): Local<'v128'> {
   const square = f.let(f32x4.mul(m, m))
-  const near = f32x4.mulAdd(estrin(f, m, square, LOG), square, m)
+  const near = f32x4.mulAdd(estrin(m, square, LOG), square, m)
   return f.let(f32x4.mulAdd(f32x4.convertI32x4(exponent), f32x4.const(Math.LN2 * 2 ** -23), near))
 }
 
@@ -158,6 +157,6 @@ const ERF = [
 export function erf(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const t = f.let(f32x4.pmax(v128.or(value, i32x4.const(SIGN)), f32x4.const(-4)))
-  const g = f.let(f32x4.mulAdd(estrin(f, t, f.let(f32x4.mul(t, t)), ERF), t, t))
+  const g = f.let(f32x4.mulAdd(estrin(t, f.let(f32x4.mul(t, t)), ERF), t, t))
   return f.let(v128.or(minusExpm1(f, g), signOf(value)))
 }

@@ -12,7 +12,7 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
     description: runtime.description,
     manual: mode !== 'webasm' && mode !== 'cpu',
     // gpu.js takes at most seven arrays.
-    fusion: { inputs: 7, rich: false },
+    fusion: { inputs: 7, rich: false, recompute: Infinity },
     compile: textCompiler({
       limits: { side: runtime.limits.maxSide, exact: 2 ** 24 },
       build: (step) => build(runtime, step),

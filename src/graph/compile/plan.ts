@@ -48,7 +48,10 @@ function joined(
 ): readonly Slots[] {
   if (!fusion) return steps
   if (!fusion.rich) return fuse(steps, outputs, fusion)
-  return chained(recomputed(fuse(rewritten(steps, outputs), outputs, fusion), outputs), outputs)
+  return chained(
+    recomputed(fuse(rewritten(steps, outputs), outputs, fusion), outputs, fusion.recompute),
+    outputs,
+  )
 }
 
 const bound = ({ kernel, inputs, outs }: Slots): Omit<Step, 'frees'> => ({

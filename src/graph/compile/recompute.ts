@@ -3,8 +3,6 @@ import { type Shape, sameShape, sizeOf } from '../../shape.ts'
 import { contiguous, expandView, isContiguous, reshapeView, type View } from '../../view.ts'
 import type { Operand, Slots } from './lower.ts'
 
-/** Smallest array, in elements, whose storing is worth more than working it out again. */
-const LARGE = 4096
 /** Most values that are worked out again for one array, and most other arrays that are read for it. */
 const MOST_VALUES = 6
 const MOST_ARRAYS = 2
@@ -12,10 +10,10 @@ const MOST_ARRAYS = 2
 /**
  * Large arrays that one joined kernel makes for others out of what is there anyway, by cheap maths, are worked out again
  * where they are read: reading and writing them costs more. What remains of `relu` and of a normalisation for the
- * gradient is so: a comparison, a difference and a product.
+ * gradient is so: a comparison, a difference and a product. Arrays of fewer than `least` elements are left alone.
  */
-export function recomputed(steps: readonly Slots[], outputs: readonly number[]): Slots[] {
-  const pass = new Pass(steps, outputs)
+export function recomputed(steps: readonly Slots[], outputs: readonly number[], least: number): Slots[] {
+  const pass = new Pass(steps, outputs, least)
   for (let i = 0; i < steps.length; i++) pass.visit(i)
   return pass.steps
 }
@@ -35,9 +33,11 @@ class Pass {
   readonly steps: Slots[]
   readonly #kept: Set<number>
   readonly #users = new Map<number, Set<number>>()
+  readonly #least: number
   #next: number
 
-  constructor(steps: readonly Slots[], outputs: readonly number[]) {
+  constructor(steps: readonly Slots[], outputs: readonly number[], least: number) {
+    this.#least = least
     this.steps = [...steps]
     this.#kept = new Set(outputs)
     this.#next = 1 + Math.max(-1, ...steps.flatMap(({ outs }) => outs))
@@ -59,7 +59,7 @@ class Pass {
     const { kernel, outs } = this.steps[i]!
     if (kernel.kind !== 'fused' || this.#kept.has(slot)) return
     const store = kernel.stores[outs.indexOf(slot)]!
-    if (store.level !== 'element' || sizeOf(kernel.out) < LARGE) return
+    if (store.level !== 'element' || sizeOf(kernel.out) < this.#least) return
     const recipe = this.#recipe(this.steps[i]!, kernel, store.value)
     if (!recipe) return
     const users = [...this.#users.get(slot)!]
@@ -138,7 +138,11 @@ function levelsOf({ inputs, values, dims, out }: FusedKernel): Level[] {
     levels.push(
       value.kind === 'reduce'
         ? value.to
-        : order[Math.max(...value.args.map((arg) => order.indexOf(levels[arg]!)), dims.length > 0 ? 1 : 2)]!,
+        : /\bi\d\b/.test(value.expr)
+          ? 'element'
+          : order[
+              Math.max(...value.args.map((arg) => order.indexOf(levels[arg]!)), dims.length > 0 ? 1 : 2)
+            ]!,
     )
   return levels
 }

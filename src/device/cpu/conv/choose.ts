@@ -17,7 +17,7 @@ export function choose(correlation: Correlation, { threads }: RecipeOptions): Ch
     ? rowTile(correlation, Math.min(4, correlation.to) as 1)
     : channelTile(correlation, runOf(correlation))
   const block = blockOf(correlation, tile)
-  const runs = wide ? correlation.cols.inStep : 1
+  const runs = wide || correlation.cols.kernel === 1 ? correlation.cols.inStep : 1
   return { tile, runs, block, parts: partsOf(correlation, block, tile.width, threads) }
 }
 

@@ -136,7 +136,17 @@ function panelsOf(f: Func, layout: Layout, locals: GroupLocals): void {
       const out = f.let(i32.add(locals.outGroup, outPanel))
       const placesEnd = f.let(i32.load(record, PHASE.placesEnd))
       const tiles = (channels: number) => {
-        const inputs = { totals: f.scratch, places, source: locals.read, taps, tapsEnd, weights, out }
+        const columnStep = layout.planes.colStep
+        const inputs = {
+          totals: f.scratch,
+          places,
+          source: locals.read,
+          columnStep,
+          taps,
+          tapsEnd,
+          weights,
+          out,
+        }
         f.for(places, i32.load(record, PHASE.places), placesEnd, PLACE * tile.entries, () =>
           tile.emit(f, inputs, channels),
         )

@@ -14,6 +14,9 @@ export interface Planes {
   readonly every: number
   readonly row: number
   readonly plane: number
+  /** From what a place meets to what the next one below, and beside it, meets. */
+  readonly rowStep: number
+  readonly colStep: number
 }
 
 /**
@@ -30,7 +33,17 @@ export function planesOf(
   const row = 4 * cols.source
   const plane = rows.source * row
   if (inside(rows) && inside(cols) && runs === 1 && planes <= WAYS * setsOf(plane))
-    return { copied: false, runs: 1, kept: 1, run: row, every: 1, row, plane }
+    return {
+      copied: false,
+      runs: 1,
+      kept: 1,
+      run: row,
+      every: 1,
+      row,
+      plane,
+      rowStep: rows.inStep * row,
+      colStep: 4 * cols.inStep,
+    }
   const every = rows.kernel === 1 ? rows.inStep : 1
   const kept = cols.kernel === 1 ? 1 : runs
   const run = 4 * Math.ceil(cols.size / runs)
@@ -42,6 +55,8 @@ export function planesOf(
     every,
     row: run * kept,
     plane: oddLines(Math.ceil(height / every) * run * kept),
+    rowStep: (rows.inStep / every) * run * kept,
+    colStep: runs > 1 ? 4 : 4 * cols.inStep,
   }
 }
 
@@ -104,7 +119,7 @@ export function copyBand(
 ): void {
   const [row, i] = [f.local('i32'), f.local('i32')]
   const [source, target] = [f.let(i32.add(from, i32.mul(first, 4 * cols.source))), f.let(to)]
-  f.for(row, first, i32.add(first, height), 1, () => {
+  f.for(row, first, i32.add(first, height), planes.every, () => {
     f.if(
       i32.ltU(row, rows.source),
       () => {
@@ -114,7 +129,7 @@ export function copyBand(
         f.for(i, target, i32.add(target, planes.row), 4, () => f.do(f32.store(i, f32.const(0))))
       },
     )
-    f.set(source, i32.add(source, 4 * cols.source))
+    f.set(source, i32.add(source, 4 * cols.source * planes.every))
     f.set(target, i32.add(target, planes.row))
   })
 }
@@ -152,6 +167,9 @@ function dealRow(f: Func, { runs, kept, run }: Planes, cols: Axis, from: I32, to
   }
 }
 
+/** Floats that are dealt out without a loop. */
+const UNROLLED = 64
+
 /** Every second of the floats from `source` on; the last vector once more from further left, where they do not fit. */
 function everySecond(f: Func, source: I32, target: I32, count: number): void {
   const four = (at: I32, to: I32, first: number) => {
@@ -159,7 +177,10 @@ function everySecond(f: Func, source: I32, target: I32, count: number): void {
     const [low, high] = [v128.load(at, 8 * first), v128.load(at, 8 * first + 12)]
     f.do(v128.store(to, v128.shuffle32(low, high, [0, 2, 5, 7]), 4 * first))
   }
-  const i = f.local('i32')
-  f.for(i, 0, 4 * count - 15, 16, () => four(i32.add(source, i32.mul(i, 2)), i32.add(target, i)))
-  if (count % 4 > 0) four(f.let(i32.add(source, 8 * (count - 4))), f.let(i32.add(target, 4 * (count - 4))))
+  if (count <= UNROLLED) for (let i = 0; i + 4 <= count; i += 4) four(source, target, i)
+  else {
+    const i = f.local('i32')
+    f.for(i, 0, 4 * count - 15, 16, () => four(f.let(i32.add(source, i32.mul(i, 2))), i32.add(target, i), 0))
+  }
+  if (count % 4 > 0) four(source, target, count - 4)
 }

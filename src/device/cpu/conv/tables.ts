@@ -102,16 +102,12 @@ function writePlaces(
   const [image, y, x] = [f.local('i32'), f.local('i32'), f.local('i32')]
   const [height, width] = [f.let(field(rowAt, 'places')), f.let(field(colAt, 'places'))]
   const begin = f.let(places)
-  const inCol = 4 * (planes.runs > 1 ? 1 : cols.inStep)
   const outRow = 4 * cols.out
   const outImage = groups * to * rows.out * outRow
   f.for(image, 0, block, 1, () => {
     f.for(y, 0, height, 1, () => {
       const source = f.let(
-        i32.add(
-          i32.add(i32.mul(image, imageStep), i32.mul(y, rows.inStep * planes.row)),
-          startOf(planes, rows, cols),
-        ),
+        i32.add(i32.add(i32.mul(image, imageStep), i32.mul(y, planes.rowStep)), startOf(planes, rows, cols)),
       )
       const outY = i32.add(row, i32.mul(y, rows.outStep))
       const target = f.let(i32.add(i32.add(i32.mul(image, outImage), i32.mul(outY, outRow)), i32.mul(col, 4)))
@@ -119,7 +115,7 @@ function writePlaces(
         // A run that would reach over the end begins further left: some places are computed twice.
         const last = i32.sub(width, tile.run)
         const start = f.let(select(i32.gtS(x, last), last, x))
-        f.do(i32.store(places, i32.add(source, i32.mul(start, inCol))))
+        f.do(i32.store(places, i32.add(source, i32.mul(start, planes.colStep))))
         f.do(i32.store(places, i32.add(target, i32.mul(start, 4 * cols.outStep)), 4))
         f.set(places, i32.add(places, PLACE))
       })

@@ -33,7 +33,7 @@ export function channelTile(correlation: Correlation, run: 1 | 2 | 4): Tile {
         addOuterProduct(
           f,
           sums,
-          (place) => v128.load32Splat(starts[Math.floor(place / run)]!, 4 * cols.inStep * (place % run)),
+          (place) => v128.load32Splat(starts[Math.floor(place / run)]!, inputs.columnStep * (place % run)),
           (vector) => v128.load(weights, 16 * vector),
         )
         f.set(weights, i32.add(weights, 32))

@@ -8,6 +8,8 @@ export interface TileInputs {
   /** The entry of the tile's first place in the table of places. */
   readonly places: I32
   readonly source: I32
+  /** Bytes from what a place of a run meets to what the next one meets. */
+  readonly columnStep: number
   /** The table of taps: what to add to a place for each. */
   readonly taps: I32
   readonly tapsEnd: Local<'i32'>

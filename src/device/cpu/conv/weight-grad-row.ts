@@ -140,14 +140,13 @@ function writeVectors(
   const { planes, imageStep } = chunks
   const [image, row, col] = [f.local('i32'), f.local('i32'), f.local('i32')]
   const [wholeAt, endsAt] = [f.let(whole), f.let(ends)]
-  const step = planes.runs > 1 ? 1 : cols.inStep
   f.for(image, 0, chunks.images, 1, () => {
     f.for(row, 0, chunks.rows, 1, () => {
-      const x = f.let(i32.add(i32.mul(image, imageStep), i32.mul(row, rows.inStep * planes.row)))
+      const x = f.let(i32.add(i32.mul(image, imageStep), i32.mul(row, planes.rowStep)))
       const line = i32.add(i32.mul(image, groups * to * rows.out), row)
       const dy = f.let(i32.mul(line, 4 * cols.out))
       const write = (at: Local<'i32'>, column: I32) => {
-        f.do(i32.store(at, i32.add(x, i32.mul(column, 4 * step))))
+        f.do(i32.store(at, i32.add(x, i32.mul(column, planes.colStep))))
         f.do(i32.store(at, i32.add(dy, i32.mul(column, 4)), 4))
         f.set(at, i32.add(at, VECTOR))
       }

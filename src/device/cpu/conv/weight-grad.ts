@@ -144,14 +144,14 @@ function fewestPlaces({ gradient: { rows, cols }, chunks }: Layout): number {
 }
 
 /** Offsets of a chunk's places, image by image and row by row. */
-function writePlaces(f: Func, { gradient: { rows, cols }, chunks }: Layout, to: Local<'i32'>): void {
+function writePlaces(f: Func, { gradient: { cols }, chunks }: Layout, to: Local<'i32'>): void {
   const { planes, imageStep } = chunks
   const [image, row, col, at] = [f.local('i32'), f.local('i32'), f.local('i32'), f.let(to)]
   f.for(image, 0, chunks.images, 1, () => {
     f.for(row, 0, chunks.rows, 1, () => {
-      const start = f.let(i32.add(i32.mul(image, imageStep), i32.mul(row, rows.inStep * planes.row)))
+      const start = f.let(i32.add(i32.mul(image, imageStep), i32.mul(row, planes.rowStep)))
       f.for(col, 0, cols.out, 1, () => {
-        f.do(i32.store(at, i32.add(start, i32.mul(col, 4 * cols.inStep))))
+        f.do(i32.store(at, i32.add(start, i32.mul(col, planes.colStep))))
         f.set(at, i32.add(at, 4))
       })
     })

@@ -28,6 +28,13 @@ export function loadLanes(f: Func, { address, plus, stride, count }: Lanes): Loc
     const backwards = f.let(v128.load(...split(address, plus - 12)))
     return f.let(v128.shuffle32(backwards, backwards, [3, 2, 1, 0]))
   }
+  if (Math.abs(stride) === 2 && count === 4) {
+    // The second vector starts at the element before its first lane's, so as not to reach beyond the last one's.
+    const [first, second] = stride > 0 ? [0, 12] : [-12, -24]
+    const picks = stride > 0 ? ([0, 2, 5, 7] as const) : ([3, 1, 6, 4] as const)
+    const pairs = [first, second].map((bytes) => v128.load(...split(address, plus + bytes)))
+    return f.let(v128.shuffle32(pairs[0]!, pairs[1]!, picks))
+  }
   if (stride === 1 && count > 1) {
     const pair = v128.load64Zero(...split(address, plus))
     return f.let(count === 2 ? pair : loadLane({ address, plus, stride }, 2, pair))

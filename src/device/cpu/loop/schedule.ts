@@ -31,7 +31,8 @@ export function scheduleOf(program: Program): Schedule {
     .reduce((best, next) => (next.cost <= best.cost ? next : best))
 }
 
-const INSTRUCTION = 0.2
+/** Nanoseconds for one instruction on a vector. */
+const INSTRUCTION = 0.1
 
 function costAlong({ kernel, space, along, live }: Program, mode: Schedule['mode'], lane: number): number {
   const size = (keep: (dim: number) => boolean) =>
@@ -56,13 +57,13 @@ function costAlong({ kernel, space, along, live }: Program, mode: Schedule['mode
       ? size((d) => !space.dims[d]!.reduced) * (4 + 6 * reductions) + 2 * size((d) => d !== lane)
       : mode === 'line'
         ? 3 * size((d) => d !== lane)
-        : vectors
+        : vectors / 4
   return vectors * work * INSTRUCTION + loops
 }
 
 /** Instructions for four elements. */
 function costOfAccess({ strides, ranges }: Access, lane: number): number {
   const stride = strides[lane]!
-  const moving = stride === 0 ? 0.3 : stride === 1 ? 1 : stride === -1 ? 2 : 6
+  const moving = stride === 0 ? 0.3 : stride === 1 ? 1 : Math.abs(stride) <= 2 ? 3 : 8
   return moving + (ranges[lane] ? 2 : 0)
 }

@@ -18,6 +18,7 @@ import {
   multiplyStage,
   type Split,
   spanOf,
+  unitsOf,
 } from './units.ts'
 
 /** Numbers of a dot product that go into one sum: more would cost accuracy, and overflow the first cache. */
@@ -66,7 +67,7 @@ function packStage(product: Product, panels: Panels, matrices: number): Stage {
   // Along the lines that are in a row: a panel each, or some rows of all panels.
   const across = right.line === 1
   const split = { batch: matrices, rows: across ? Math.ceil(k / 16) : 1, columns: across ? 1 : count }
-  const units = split.batch * split.rows * split.columns
+  const units = unitsOf(split)
   const build = (f: Func) => {
     forUnits(f, split, (matrix, depthBlock, columnBlock) => {
       const depths = spanOf(f, depthBlock, split.rows, k)

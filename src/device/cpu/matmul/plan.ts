@@ -67,20 +67,25 @@ function unpackedRight({ n, k, right: { depth } }: Product): number {
 /** Whether numbers one stride apart all fall into one set of the first cache. */
 const aliased = (stride: number): boolean => stride !== 0 && stride % 1024 === 0
 
-/** Blocks of rows or, where these are few, of columns (of which `columns` units there are, to be kept in `least`s). */
+/**
+ * Blocks of rows, as many as threads can share evenly, and of equal size where that is near; or, where rows are few,
+ * blocks of columns, which come in `columns` steps of which a block needs `least`.
+ */
 function splitOf(product: Product, threads: number, columns: number, least: number): Split {
   const { m, n, k } = product
   const batch = batchSize(product)
   const base = Math.ceil(m / ROWS)
   const small = (batch * m * n * k) / RATE < SMALL
   const even = (units: number) => small || units % threads === 0 || units >= 4 * threads
-  const rows = [...Array(2 * Math.max(base, threads)).keys()]
-    .map((i) => i + 1)
-    .filter((rows) => rows >= base && even(batch * rows) && (rows === 1 || Math.floor(m / rows) >= 8))
-  const whole = rows.find((rows) => m % rows === 0) ?? rows[0]
-  if (whole !== undefined) return { batch, rows: whole, columns: 1 }
-  const blocks = [...Array(threads).keys()]
-    .map((i) => i + 1)
-    .find((blocks) => even(batch * base * blocks) && Math.floor(columns / blocks) >= least)
-  return { batch, rows: base, columns: blocks ?? 1 }
+  const most = Math.max(1, Math.floor(m / 8))
+  let first = base
+  while (first <= most && !even(batch * first)) first++
+  if (first <= most) {
+    let rows = first
+    while (rows <= Math.min(most, 2 * first) && !(m % rows === 0 && even(batch * rows))) rows++
+    return { batch, rows: m % rows === 0 && even(batch * rows) ? rows : first, columns: 1 }
+  }
+  let blocks = 1
+  while (blocks < threads && !even(batch * base * blocks)) blocks++
+  return { batch, rows: base, columns: columns / blocks >= least ? blocks : 1 }
 }

@@ -1,5 +1,5 @@
 import type { Stage } from '../recipe.ts'
-import { type I32, type Index, i32, select } from '../wasm/expr.ts'
+import { type I32, type Index, i32, index, select } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import type { BatchDim, Product } from './product.ts'
 
@@ -41,16 +41,15 @@ export interface Span {
   readonly count: Index
 }
 
-/** Block number `block` of `total` things in `blocks` blocks that differ by one thing at most. */
+/** Block number `block` of `total` things in `blocks` blocks; the first ones hold one more where that must be. */
 export function spanOf(f: Func, block: Index, blocks: number, total: number): Span {
   if (blocks === 1) return { from: 0, count: total }
-  if (total % blocks === 0) {
-    const count = total / blocks
-    return { from: f.let(i32.mul(block, count)), count }
-  }
-  const start = (n: Index) => i32.divU(i32.mul(n, total), blocks)
-  const from = f.let(start(block))
-  return { from, count: f.let(i32.sub(start(i32.add(block, 1)), from)) }
+  const least = leastOf(blocks, total)
+  const longer = total - blocks * least
+  if (longer === 0) return { from: f.let(i32.mul(block, least)), count: least }
+  const isLonger = i32.ltS(block, longer)
+  const from = i32.add(i32.mul(block, least), select(isLonger, index(block), index(longer)))
+  return { from: f.let(from), count: f.let(i32.add(isLonger, least)) }
 }
 
 /** The most, and the fewest, things that one of `blocks` blocks holds. */
@@ -140,7 +139,7 @@ export function batchOffset(
 /** The stage that multiplies, from its routine. */
 export function multiplyStage(product: Product, split: Split, routine: Routine): Stage {
   const { m, n, k } = product
-  const units = split.batch * split.rows * split.columns
+  const units = unitsOf(split)
   const whole = split.columns === 1 && m % split.rows === 0
   return {
     routine,

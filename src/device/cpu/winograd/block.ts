@@ -12,7 +12,7 @@ export interface Blocks {
 }
 
 /** What may lie in the second-level cache, half of it that is. */
-const CACHE = 2 ** Number((globalThis as any).process.env.CA ?? 19)
+const CACHE = () => 2 ** ((globalThis as any).CA ?? 19)
 
 /**
  * As many tiles as the cache holds, but no fewer than make reading what is `stationary`, once for each block, pay.
@@ -28,7 +28,7 @@ export function blocksOf(
   { tileBytes, stationary, threads }: { tileBytes: number; stationary: number; threads: number },
 ): Blocks {
   const perImage = tilesOf(plane)
-  const wanted = Math.max(CACHE, stationary / 2) / tileBytes
+  const wanted = Math.max(CACHE(), stationary / 2) / tileBytes
   if (wanted < perImage / 2) {
     const strips = Math.min(plane.rows.tiles, Math.round(perImage / wanted))
     const tileRows = Math.ceil(plane.rows.tiles / strips)
