@@ -1,5 +1,5 @@
 import { tableText } from '../src/cli/table.ts'
-import { ms } from './results.ts'
+import { ms, twoDigits } from './results.ts'
 import type { Measured } from './support.ts'
 
 const HEAD = ['', 'device', 'cold', 'median', 'mean', 'min to max', 'runs', 'GFLOP/s', 'ratio']
@@ -18,7 +18,7 @@ export function tableOf(measured: readonly Measured[]): string {
       `${ms(warm.min)} to ${ms(warm.max)}`,
       // benny's samples are averages over as many runs as fit into 50 ms.
       warm.samples === 1 ? 'once' : `${warm.samples}`,
-      flops === undefined ? '' : (flops / warm.median / 1e6).toPrecision(2),
+      flops === undefined ? '' : twoDigits(flops / warm.median / 1e6),
       peers.length === 1 ? '' : `${(warm.median / fastest).toFixed(warm.median < 10 * fastest ? 1 : 0)}x`,
     ]
   })

@@ -56,3 +56,6 @@ export function changes(measured: readonly Measured[], before: Saved | null): st
 /** Milliseconds to three digits. */
 export const ms = (time: number): string =>
   time >= 100 ? time.toFixed(0) : time.toFixed(time >= 10 ? 1 : time >= 1 ? 2 : 3)
+
+/** Two digits, or as many as there are before the point. */
+export const twoDigits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(2))

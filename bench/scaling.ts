@@ -7,7 +7,7 @@ import { deviceNames } from '../src/device/open.ts'
 import { computing } from './computing.ts'
 import { fastestDevice } from './fastest-device.ts'
 import { tensorOf, uniform } from './inputs.ts'
-import { machine, ms } from './results.ts'
+import { machine, ms, twoDigits } from './results.ts'
 import { finished, type Run } from './support.ts'
 
 /** Something to time, and how many multiplications and additions it takes. */
@@ -92,7 +92,7 @@ async function sample(run: Run, runs: number): Promise<number> {
   return (performance.now() - start) / runs
 }
 
-const cells = ({ ms: milliseconds, rate }: Timed) => [ms(milliseconds), rate.toPrecision(2)]
+const cells = ({ ms: milliseconds, rate }: Timed) => [ms(milliseconds), twoDigits(rate)]
 
 /** The two convolutions of the KD step MNIST. */
 async function convolutions(head: string, sizes: readonly { label: string; batch: number; width: number }[]) {
@@ -146,7 +146,7 @@ async function sizes() {
       const ratio = Math.max(...even.map(({ rate }) => rate)) / odd!.rate
       const label = `${what} ${n}`
       if (ratio > worst.ratio) worst = { label, ratio }
-      const rates = even.map(({ rate }, i) => `${neighbours[i]}: ${rate.toPrecision(2)}`).join(', ')
+      const rates = even.map(({ rate }, i) => `${neighbours[i]}: ${twoDigits(rate)}`).join(', ')
       rows.push([label, ...cells(odd!), rates, `${ratio.toFixed(2)}x`])
     }
   }

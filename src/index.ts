@@ -12,6 +12,7 @@ export {
 } from './check/gradcheck.ts'
 // Devices.
 export { device } from './device/current.ts'
+export type { DeviceOptions } from './device/open.ts'
 export {
   customGradient,
   gradientReversal,
@@ -21,6 +22,7 @@ export {
   valueAndGrad,
 } from './graph/derivatives.ts'
 export { grad, hvp, vjp } from './graph/grad.ts'
+export { onTrace, printTrace, type Trace, type TracedKernel, type TraceSink } from './graph/trace.ts'
 export { realize } from './graph/values.ts'
 // Operations, each also a method where its first argument is a tensor.
 export * from './ops/index.ts'

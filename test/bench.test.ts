@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { worstError } from '../bench/check.ts'
+import { meanError, worstError } from '../bench/check.ts'
 import { computing } from '../bench/computing.ts'
 import { BOUNDS, type Memory, verdict } from '../bench/memory.ts'
 import { changes, lastRun, saveRun } from '../bench/results.ts'
@@ -97,17 +97,25 @@ describe('a suite', () => {
 
   test.each([
     {
-      args: ['loses'],
+      args: ['bench/run.ts', 'loses'],
       says: /^suite: there is no loses\. Did you mean losses\? Choose from matmul, conv2d, elementwise, losses, features, step, overhead\.$/m,
     },
     {
-      args: ['losses', '--device', 'abacus'],
-      says: /^device: there is no abacus\. Choose from auto, reference, gpujs-wasm, /,
+      args: ['bench/run.ts', 'losses', '--device', 'abacus'],
+      says: /^device: there is no abacus\. Choose from auto, reference, /,
     },
+    { args: ['bench/scaling.ts', 'widht'], says: /^table: there is no widht\. Did you mean width\? / },
+    {
+      args: ['bench/compare/run.ts', '--works', 'matmul 257'],
+      says: /^work: there is no matmul 257\. Did you mean matmul 25?6\? Choose from matmul, conv2d, /,
+    },
+    {
+      args: ['bench/compare/run.ts', '--works', 'overhead', '--peers', 'touch'],
+      says: /^peer: there is no touch\. Did you mean torch\? Choose from tfjs, jax-js, torch\.$/m,
+    },
+    { args: ['bench/compare/run.ts', '--rounds', '0'], says: /Give a whole number of at least 1\.$/m },
   ])('or device that is unknown ends with one sentence and exit code 2: $args', ({ args, says }) => {
-    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bench/run.ts', ...args], {
-      encoding: 'utf8',
-    })
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...args], { encoding: 'utf8' })
     expect(stderr).toMatch(says)
     expect(stderr.trim().split('\n')).toHaveLength(1)
     expect(status).toBe(2)
@@ -126,6 +134,15 @@ describe('errors', () => {
     { got: [[1]], wanted: [[0]] },
   ])('are infinite for $got where $wanted is wanted', ({ got, wanted }) => {
     expect(worstError(got, wanted)).toBe(Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('errors in the mean', () => {
+  test('are shares of the wanted values', () => {
+    expect(meanError([3, 4, 1], [3, 4, 0])).toBe(0.2)
+    expect(meanError([0], [0])).toBe(0)
+    expect(meanError([Number.NaN], [0])).toBe(Number.POSITIVE_INFINITY)
+    expect(meanError([1, 2], [1])).toBe(Number.POSITIVE_INFINITY)
   })
 })
 

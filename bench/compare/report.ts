@@ -1,6 +1,6 @@
 import { tableText } from '../../src/cli/table.ts'
 import { mebibytes } from '../memory.ts'
-import { ms } from '../results.ts'
+import { ms, twoDigits } from '../results.ts'
 import type { Growth } from './memory-growth.ts'
 import type { Name } from './participants.ts'
 import type { Outcome, Row } from './works.ts'
@@ -66,13 +66,10 @@ function cellOf(outcome: Outcome | undefined, rounds: number, remark: (text: str
 }
 
 function rate({ flops, outcomes: { kdgrad } }: Row): string {
-  return flops === undefined || !kdgrad || 'error' in kdgrad
-    ? ''
-    : (flops / kdgrad.median / 1e6).toPrecision(2)
+  return flops === undefined || !kdgrad || 'error' in kdgrad ? '' : twoDigits(flops / kdgrad.median / 1e6)
 }
 
-const times = (ratio: number | null): string =>
-  ratio === null ? '' : `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(2)}x`
+const times = (ratio: number | null): string => (ratio === null ? '' : `${twoDigits(ratio)}x`)
 
 /** What each participant's process held early and late in training. */
 export function memoryTable(growths: readonly Growth[]): string {

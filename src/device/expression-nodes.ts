@@ -1,3 +1,5 @@
+import { simpler } from './expression-rules.ts'
+
 /** A part of a formula. Calls are pure, so equal ones are one object. */
 export type Node = NumberNode | NameNode | CallNode
 
@@ -20,8 +22,8 @@ export interface CallNode {
   readonly args: readonly Node[]
 }
 
-/** Numbers from numbers, as functions of Math where it has them. */
-const FUNCTIONS = {
+/** How many numbers each function takes. */
+export const FUNCTIONS = {
   abs: 1,
   ceil: 1,
   floor: 1,
@@ -53,7 +55,7 @@ export type Op = keyof typeof FUNCTIONS | keyof typeof ARITHMETIC | keyof typeof
 export const isTruth = (node: Node): boolean =>
   node.kind === 'call' && (node.op in TRUTHS || (node.op === 'select' && node.args.slice(1).every(isTruth)))
 
-/** Makes the nodes of one formula, simplified by what changes no result. */
+/** Makes the nodes of one formula, simplified as far as no result changes. */
 export class Nodes {
   readonly #known = new Map<string, Node>()
 
@@ -107,6 +109,8 @@ export class Nodes {
   }
 
   call(op: Op, args: readonly Node[]): Node {
+    const known = simpler(this, op, args)
+    if (known) return known
     return this.#intern(`${op} ${args.map(({ id }) => id).join()}`, (id) => ({ kind: 'call', id, op, args }))
   }
 

@@ -1,12 +1,14 @@
 import { DeviceError } from '../errors.ts'
-import { type Node, Nodes } from './expression-nodes.ts'
-import { isExpanded } from './text/special.ts'
+import { FUNCTIONS, type Node, Nodes } from './expression-nodes.ts'
+import { expand, isExpanded } from './text/special.ts'
 
 /** A formula as a graph: equal subexpressions are one node. */
 export interface Expression {
   readonly root: Node
   /** How often each node stands in another one; the root counts as used once. */
   readonly uses: ReadonlyMap<Node, number>
+  /** The operands and coordinates that count. */
+  readonly names: readonly string[]
 }
 
 const parsed = new Map<string, Expression>()
@@ -20,7 +22,9 @@ export function parseExpression(text: string): Expression {
   let expression = parsed.get(text)
   if (!expression) {
     const root = new Parser(text).whole()
-    expression = { root, uses: countUses(root) }
+    const uses = countUses(root)
+    const names = Array.from(uses.keys(), (node) => (node.kind === 'name' ? node.name : '')).filter(Boolean)
+    expression = { root, uses, names }
     parsed.set(text, expression)
   }
   return expression
@@ -41,7 +45,7 @@ function countUses(root: Node): Map<Node, number> {
 }
 
 const TOKEN =
-  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_][\w.]*)|([<>=!]=|&&|\|\||\S))/y
+  /\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_][\w.]*)|([<>=!]=|&&|\|\||\S))/g
 
 /** From the loosest binding on; each level's operators from the left. */
 const LEVELS: readonly (readonly string[])[] = [
@@ -61,7 +65,8 @@ class Parser {
 
   constructor(text: string) {
     this.#text = text
-    this.#tokens = Array.from(text.matchAll(new RegExp(TOKEN, 'g')), (match) => match[0].trim())
+    const written = expand(text, (name) => name in FUNCTIONS)
+    this.#tokens = Array.from(written.matchAll(TOKEN), ([token]) => token.trim())
   }
 
   whole(): Node {

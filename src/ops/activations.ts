@@ -4,15 +4,11 @@ import { withGradient } from '../graph/with-gradient.ts'
 import type { Tensor } from '../tensor.ts'
 import { exp, ge, gt, le, lt, sigmoid, unary, where } from './elementwise.ts'
 import { fused } from './fused.ts'
-import { erf, erfText, expm1, expm1Text, log1p } from './special.ts'
+import { erf, expm1, log1p } from './special.ts'
 
 const below = { low: -3, high: -0.3 }
 const above = { low: 0.3, high: 3 }
 const setting = { low: 0.2, high: 1.5 }
-
-/** 1 / (1 + exp(-x)) of an expression, without overflow. */
-const sigmoidText = (x: string): string =>
-  `(${x} >= 0.0 ? 1.0 / (1.0 + Math.exp(-${x})) : Math.exp(${x}) / (1.0 + Math.exp(${x})))`
 
 const leakyReluOp = fused(
   'leakyRelu',
@@ -31,7 +27,7 @@ export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor => leakyReluO
 const eluOp = fused(
   'elu',
   ['x', 'alpha'],
-  `a > 0.0 ? a : b * ${expm1Text('a')}`,
+  'a > 0.0 ? a : b * expm1(a)',
   (g, x, alpha) => {
     // Above 0 the exponential may overflow, and even an unused infinity spoils the second derivative.
     const negative = where(gt(x, 0), 0, x)
@@ -89,7 +85,7 @@ const hardswishOp = fused(
 export const hardswish = (x: Tensor): Tensor => hardswishOp(x)
 
 /** x * sigmoid(x), as `torch.nn.functional.silu`; elementwise. */
-export const silu = unary('silu', `a * ${sigmoidText('a')}`, (g, x) => {
+export const silu = unary('silu', 'a * sigmoid(a)', (g, x) => {
   const s = sigmoid(x)
   return g.mul(s.add(x.mul(s).mul(sigmoid(x.neg()))))
 })
@@ -126,7 +122,7 @@ export const mish = unary('mish', `a * (${mishGate})`, (g, x) => {
   return g.mul(gate.add(x.mul(sigmoid(x)).mul(gate.square().neg().add(1))))
 })
 
-const geluExact = unary('gelu', `0.5 * a * (1.0 + ${erfText(`(a * ${Math.SQRT1_2})`)})`, (g, x) => {
+const geluExact = unary('gelu', `0.5 * a * (1.0 + erf(a * ${Math.SQRT1_2}))`, (g, x) => {
   const below = erf(x.mul(Math.SQRT1_2)).add(1).mul(0.5)
   const density = x
     .square()
@@ -139,20 +135,16 @@ const geluExact = unary('gelu', `0.5 * a * (1.0 + ${erfText(`(a * ${Math.SQRT1_2
 // 0.5 * (1 + tanh(u)) is sigmoid(2u), which keeps the digits of the lower tail.
 const CURVE = 0.044715
 const SCALE = 2 * Math.sqrt(2 / Math.PI)
-const geluTanh = unary(
-  'geluTanh',
-  `a * ${sigmoidText(`(${SCALE} * a * (1.0 + ${CURVE} * a * a))`)}`,
-  (g, x) => {
-    const square = x.square()
-    const u = x.mul(square.mul(CURVE).add(1)).mul(SCALE)
-    const s = sigmoid(u)
-    const slope = square
-      .mul(3 * CURVE)
-      .add(1)
-      .mul(SCALE)
-    return g.mul(s.add(x.mul(s).mul(sigmoid(u.neg())).mul(slope)))
-  },
-)
+const geluTanh = unary('geluTanh', `a * sigmoid(${SCALE} * a * (1.0 + ${CURVE} * a * a))`, (g, x) => {
+  const square = x.square()
+  const u = x.mul(square.mul(CURVE).add(1)).mul(SCALE)
+  const s = sigmoid(u)
+  const slope = square
+    .mul(3 * CURVE)
+    .add(1)
+    .mul(SCALE)
+  return g.mul(s.add(x.mul(s).mul(sigmoid(u.neg())).mul(slope)))
+})
 
 /**
  * x * P(normal <= x), as `torch.nn.functional.gelu`; elementwise. `approximate: 'tanh'` is the older approximation

@@ -34,19 +34,20 @@ export const whose: Routine = {
   },
 }
 
-/** Takes a while, traps at unit `trap`, and never ends from unit `stuck` on. */
-export const bad = ({ trap = 1e9, stuck = 1e9 }): Routine => ({
-  key: `test bad ${trap} ${stuck}`,
-  scratch: 0,
+/** Takes some milliseconds, traps at unit `trap`, and stays with unit `slow` for seconds. */
+export const bad = ({ trap = 1e9, slow = 1e9 }): Routine => ({
+  key: `test bad ${trap} ${slow}`,
+  scratch: 64,
   build: (f) => {
     const [i, k] = [f.local('i32'), f.local('i32')]
     const sum = f.let(f32.const(0))
-    f.for(k, 0, 1_000_000, 1, () => f.set(sum, f32.add(sum, f32.const(1))))
-    f.do(f32.store(f.scratch, sum))
+    const wait = (rounds: number) => f.for(k, 0, rounds, 1, () => f.set(sum, f32.add(sum, f32.const(1))))
+    wait(8_000_000)
     f.for(i, f.lo, f.hi, 1, () => {
       f.if(i32.eq(i, i32.const(trap)), () => f.do(i32.store(-64, i32.const(0))))
-      f.while(i32.geS(i, i32.const(stuck)), () => {})
+      f.if(i32.eq(i, i32.const(slow)), () => wait(2_000_000_000))
     })
+    f.do(f32.store(f.scratch, sum))
   },
 })
 
@@ -57,17 +58,19 @@ export function compiledIn(runtime: Runtime, routine: Routine): Compiled {
   return handle.compiled!
 }
 
+const nothing = new Int32Array(new SharedArrayBuffer(4))
+
 /** Threads, and a way to share a job among them whatever it costs; waits for workers that load its code. */
 export function sharing(runtime: Runtime, count: number, patience?: number) {
   const threads = new Threads(runtime.memory, count, patience)
   const stride = 1024
   const scratch = runtime.memory.allocate(count * stride)
-  const share = (compiled: Compiled, pointers: readonly number[], units: number): number => {
+  const share = (compiled: Compiled, pointers: readonly number[], units: number): void => {
     const args = runtime.memory.argumentsAt
     runtime.memory.i32.set(pointers, args / 4)
-    let tries = 1
-    while (!threads.share(compiled, { units, cost: 1e9, args, scratch, stride })) tries++
-    return tries
+    // Asleep meanwhile: workers need a core to start on.
+    while (!threads.share(compiled, { units, cost: 1e9, args, scratch, stride }))
+      Atomics.wait(nothing, 0, 0, 1)
   }
   return { threads, share, scratch, stride }
 }

@@ -47,7 +47,8 @@ export function argRecipe({ op, inputs, dims }: ReduceKernel, _options: RecipeOp
         routine: { key: `${op} ${line.size}*${line.step} ${keyOf(views)}`, scratch: 0, build },
         units: sizeOf(lines.shape),
         cost: 5 + (line.step === 4 ? 0.25 : 0.8) * line.size,
-        completes: 1,
+        // Other lines are searched four at a time, which taking them one by one would undo.
+        ...(line.step === 4 ? { completes: 1 } : {}),
       },
     ],
   }

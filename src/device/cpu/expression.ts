@@ -1,10 +1,9 @@
 import { DeviceError } from '../../errors.ts'
 import { type Expression, parseExpression } from '../expression.ts'
 import type { CallNode, Node, Op } from '../expression-nodes.ts'
-import { expand } from '../text/special.ts'
-import { erf, exp, expm1, log, log1p, sigmoid, tanh } from './maths.ts'
-import { f32, f32x4, f64, type V128, v128 } from './wasm/expr.ts'
-import { callMath, type Func, type Local, type MATH } from './wasm/func.ts'
+import { erf, exp, expm1, lanewise, log, log1p, pow, sigmoid, tanh } from './maths.ts'
+import { f32x4, type V128, v128 } from './wasm/expr.ts'
+import type { Func, Local } from './wasm/func.ts'
 
 /**
  * Four values at once of a kernel's formula over these operands (`a`, `b`, ..., `i0`, ...), which are best locals: each
@@ -18,70 +17,93 @@ export function emitExpression(
   operands: Readonly<Record<string, V128>>,
 ): Local<'v128'> {
   const expression = parseExpression(expr)
-  return f.let(new Emission(f, expr, expression, operands).value(expression.root))
+  const missing = expression.names.find((name) => !Object.hasOwn(operands, name))
+  if (missing !== undefined)
+    throw new DeviceError(
+      `expression: there is no operand '${missing}', got '${expr}' over ${Object.keys(operands).join(', ') || 'nothing'}. Use one of these.`,
+    )
+  return f.let(new Emission(f, expression, operands).value(expression.root))
 }
 
 class Emission {
   readonly #f: Func
-  readonly #text: string
-  readonly #expression: Expression
+  readonly #uses: Expression['uses']
   readonly #operands: Readonly<Record<string, V128>>
   readonly #done = new Map<Node, V128>()
 
-  constructor(f: Func, text: string, expression: Expression, operands: Readonly<Record<string, V128>>) {
+  constructor(f: Func, { uses }: Expression, operands: Readonly<Record<string, V128>>) {
     this.#f = f
-    this.#text = text
-    this.#expression = expression
+    this.#uses = uses
     this.#operands = operands
   }
 
   value(node: Node): V128 {
-    const done = this.#done.get(node)
-    if (done) return done
     if (node.kind === 'number') return f32x4.const(node.value)
-    const value = node.kind === 'name' ? this.#operand(node.name) : this.#call(node)
-    const kept = node.kind === 'call' && this.#isShared(node) ? this.#f.let(value) : value
-    this.#done.set(node, kept)
-    return kept
+    if (node.kind === 'name') return this.#operands[node.name]!
+    let value = this.#done.get(node)
+    if (!value) {
+      value = this.#call(node)
+      if (this.#isShared(node)) value = this.#f.let(value)
+      this.#done.set(node, value)
+    }
+    return value
   }
 
-  #isShared = (node: Node): boolean => this.#expression.uses.get(node)! > 1
-
-  #operand(name: string): V128 {
-    const operand = this.#operands[name]
-    if (operand) return operand
-    throw new DeviceError(
-      `expression: no operand '${name}', got '${this.#text}' over ${Object.keys(this.#operands).join(', ')}. Use one of these.`,
-    )
+  #isShared(node: Node): boolean {
+    return this.#uses.get(node)! > 1
   }
 
   #call(node: CallNode): V128 {
-    return this.#fused(node) ?? SIMPLE[node.op](this.#f, ...node.args.map((arg) => this.value(arg)))
+    return this.#joined(node) ?? EMIT[node.op](this.#f, ...node.args.map((arg) => this.value(arg)))
   }
 
-  /** A sum with a product that stands nowhere else. */
-  #fused({ op, args }: CallNode): V128 | null {
-    const [left, right] = args
-    if (op === 'add') {
-      if (this.#isProduct(right!)) return this.#mulAdd(right, left!)
-      if (this.#isProduct(left!)) return this.#mulAdd(left, right!)
+  /** What takes fewer instructions together with its operands. */
+  #joined({ op, args }: CallNode): V128 | null {
+    const [a, b, c] = args
+    if (op === 'add') return this.#productPlus(b!, a!) ?? this.#productPlus(a!, b!)
+    if (op === 'sub') return this.#minusProduct(a!, b!)
+    if (op === 'min' || op === 'max') return this.#extremeOf(op, a!, b!) ?? this.#extremeOf(op, b!, a!)
+    return op === 'select' ? this.#choice(a!, b!, c!) : null
+  }
+
+  /** The factors of a product that stands nowhere else. */
+  #factors(node: Node): readonly V128[] | null {
+    const alone = node.kind === 'call' && node.op === 'mul' && !this.#isShared(node)
+    return alone ? node.args.map((arg) => this.value(arg)) : null
+  }
+
+  #productPlus(product: Node, term: Node): V128 | null {
+    const factors = this.#factors(product)
+    return factors && f32x4.mulAdd(factors[0]!, factors[1]!, this.value(term))
+  }
+
+  #minusProduct(a: Node, b: Node): V128 | null {
+    const factors = this.#factors(b)
+    if (factors) return f32x4.mulSub(factors[0]!, factors[1]!, this.value(a))
+    if (b.kind !== 'number') return null
+    const added = this.#factors(a)
+    return added && f32x4.mulAdd(added[0]!, added[1]!, f32x4.const(-b.value))
+  }
+
+  /** Of a variable and a number other than 0, by the cheap instructions, which keep their first operand where it is NaN. */
+  #extremeOf(op: 'min' | 'max', x: Node, limit: Node): V128 | null {
+    if (limit.kind !== 'number' || limit.value === 0 || Number.isNaN(limit.value)) return null
+    return (op === 'min' ? f32x4.pmin : f32x4.pmax)(this.value(x), this.value(limit))
+  }
+
+  #choice(condition: Node, then: Node, otherwise: Node): V128 | null {
+    if (condition.kind === 'call' && condition.op === 'lt') {
+      const [low, high] = condition.args
+      if (then === low && otherwise === high) return f32x4.pmin(this.value(high!), this.value(low!))
+      if (then === high && otherwise === low) return f32x4.pmax(this.value(low!), this.value(high!))
     }
-    if (op === 'sub' && this.#isProduct(right!)) {
-      const [a, b] = right.args.map((arg) => this.value(arg))
-      return f32x4.mulSub(a!, b!, this.value(left!))
-    }
-    return null
-  }
-
-  #isProduct(node: Node): node is CallNode {
-    return node.kind === 'call' && node.op === 'mul' && !this.#isShared(node)
-  }
-
-  #mulAdd(product: CallNode, term: Node): V128 {
-    const [a, b] = product.args.map((arg) => this.value(arg))
-    return f32x4.mulAdd(a!, b!, this.value(term))
+    if (isZero(otherwise)) return v128.and(this.value(then), this.value(condition))
+    return isZero(then) ? v128.andnot(this.value(otherwise), this.value(condition)) : null
   }
 }
+
+/** 0, whose bits are all clear. */
+const isZero = (node: Node): boolean => node.kind === 'number' && Object.is(node.value, 0)
 
 type Emit = (f: Func, ...args: V128[]) => V128
 
@@ -90,20 +112,7 @@ const plain =
   (_, a, b, c) =>
     emit(a!, b!, c!)
 
-/** A function of Math on each lane, in float64. */
-const lanewise =
-  (name: (typeof MATH)[number]): Emit =>
-  (f, ...args) => {
-    const kept = args.map((arg) => f.let(arg))
-    const result = f.local('v128')
-    for (let lane = 0; lane < 4; lane++) {
-      const numbers = kept.map((arg) => f64.promote(f32x4.extract(arg, lane)))
-      f.set(result, f32x4.replace(result, lane, f32.demote(callMath(name, ...numbers))))
-    }
-    return result
-  }
-
-const SIMPLE: Readonly<Record<Op, Emit>> = {
+const EMIT: Readonly<Record<Op, Emit>> = {
   add: plain(f32x4.add),
   sub: plain(f32x4.sub),
   mul: plain(f32x4.mul),
@@ -131,23 +140,8 @@ const SIMPLE: Readonly<Record<Op, Emit>> = {
   tanh: (f, a) => tanh(f, a!),
   sigmoid: (f, a) => sigmoid(f, a!),
   erf: (f, a) => erf(f, a!),
-  sin: lanewise('sin'),
-  cos: lanewise('cos'),
-  atan: lanewise('atan'),
-  pow: lanewise('pow'),
-}
-
-const compiled = new Map<string, (operands: readonly number[]) => number>()
-
-/** A formula as a function of its operands `a`, `b`, ... in order, in float64; compiled once per text. */
-export function hostExpression(expr: string): (operands: readonly number[]) => number {
-  let run = compiled.get(expr)
-  if (!run) {
-    parseExpression(expr)
-    run = new Function('[a, b, c, d, e, f, g, h]', `return Number(${expand(expr)})`) as (
-      operands: readonly number[],
-    ) => number
-    compiled.set(expr, run)
-  }
-  return run
+  pow: (f, a, b) => pow(f, a!, b!),
+  sin: (f, a) => lanewise(f, 'sin', a!),
+  cos: (f, a) => lanewise(f, 'cos', a!),
+  atan: (f, a) => lanewise(f, 'atan', a!),
 }

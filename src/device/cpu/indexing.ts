@@ -50,7 +50,7 @@ export function gatherRecipe({ inputs, out, dim }: GatherKernel, _options: Recip
     })
   }
   const routine = { key: `gather ${size}*${step} ${keyOf(views)}`, scratch: 0, build }
-  return { workspace: 0, stages: [{ routine, units: sizeOf(out), cost: inRows ? 0.15 : 1.2, completes: 1 }] }
+  return { workspace: 0, stages: [{ routine, units: sizeOf(out), cost: inRows ? 0.15 : 1.2 }] }
 }
 
 /**

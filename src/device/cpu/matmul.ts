@@ -24,5 +24,5 @@ function zeros(product: Product): Recipe {
     scratch: 0,
     build: (f: Func) => fillRun(f, i32.add(f.pointer(2), i32.shl(f.lo, 2)), 0, f.let(i32.sub(f.hi, f.lo))),
   }
-  return { workspace: 0, stages: [{ routine, units: size, cost: 0.1, completes: 1 }] }
+  return { workspace: 0, stages: [{ routine, units: size, cost: 0.1 }] }
 }

@@ -41,4 +41,5 @@ export function recipeOf(
   }
 }
 
-const isArg = ({ op }: ReduceKernel): boolean => op === 'argmax' || op === 'argmin'
+/** Whether it finds places. */
+export const isArg = ({ op }: ReduceKernel): boolean => op === 'argmax' || op === 'argmin'

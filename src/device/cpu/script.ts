@@ -1,11 +1,12 @@
 import { sizeOf } from '../../shape.ts'
 import { contiguous, isContiguous, type View } from '../../view.ts'
-import type { ChainKernel, Kernel } from '../kernel.ts'
+import type { ChainKernel, FusedKernel, Kernel } from '../kernel.ts'
 import { outputSizes } from '../outputs.ts'
+import { joinDims } from '../text/grid.ts'
 import { followed } from './follow.ts'
 import { copyKernel } from './loop.ts'
 import type { Recipe, RecipeOptions, Stage } from './recipe.ts'
-import { recipeOf } from './recipes.ts'
+import { isArg, recipeOf } from './recipes.ts'
 
 /** All calls that a kernel takes, over a table of buffers: its inputs, its outputs, then temporary ones. */
 export interface Script {
@@ -113,17 +114,35 @@ class Writer implements Script {
   }
 }
 
-/** Where loops write what they read, place by place: then no buffer is needed between. */
+/** Where loops may write over what they read, place by place: then no buffer is needed between. */
 function inPlace(
-  { dims, stores, out, values }: ChainKernel['after'],
+  { dims, stores, out, inputs, values }: FusedKernel,
   outs: readonly number[],
 ): number | undefined {
   if (dims.length > 0 || values.some(({ kind }) => kind === 'reduce') || sizeOf(out) === 0) return undefined
+  // The last vector of a line that is no multiple of four overlaps the one before, whose places it computes again.
+  const lines = joinDims(
+    out,
+    inputs.filter((view) => view !== null),
+  ).shape
+  if ((lines.at(-1) ?? 1) % 4 !== 0) return undefined
   return outs[stores.findIndex(({ level }) => level === 'element')]
 }
 
 /** Whether a kernel can read an input as it lies. */
-function readable({ kind }: Kernel, view: View): boolean {
-  if (kind === 'map' || kind === 'reduce' || kind === 'fused') return true
-  return kind === 'matmul' ? view.mask === null : isContiguous(view)
+function readable(kernel: Kernel, view: View): boolean {
+  switch (kernel.kind) {
+    case 'map':
+    case 'fused':
+      return true
+    case 'reduce':
+      return !isArg(kernel) || view.mask === null
+    case 'matmul':
+    case 'gather':
+    case 'scatter':
+    case 'concat':
+      return view.mask === null
+    default:
+      return isContiguous(view)
+  }
 }

@@ -21,7 +21,11 @@ export const WORTH_SHARING = 20_000
 const WORTH_ASLEEP = 100_000
 /** Looks at a worker's counter before this thread sleeps. */
 const SPINS = 20_000
-const MOST_CAUTION = 64
+/** For how many times what sharing lost this thread goes on alone: doubled by every loss in a row, up to the most. */
+const LEAST_PENANCE = 8
+const MOST_PENANCE = 256
+/** Nanoseconds after which this thread tries again in any case. */
+const LONGEST_PENANCE = 1e9
 /** A sleep while waiting, in milliseconds. */
 const NAP = 100
 
@@ -43,8 +47,9 @@ export class Threads {
   #post = 0
   #died = ''
   #lost = false
-  /** Grows where sharing gains nothing, as on a busy machine: then only larger work is shared. */
-  #caution = 1
+  /** Nanoseconds of work to do alone first, as sharing lost time: on a busy machine a worker with a share may not run. */
+  #owed = 0
+  #penance = LEAST_PENANCE
 
   /**
    * Starts `count - 1` workers, which takes them some 50 ms; until then, this thread works alone. A worker later than
@@ -85,8 +90,8 @@ export class Threads {
     const asleep = this.#anyAsleep()
     const worth = asleep ? WORTH_ASLEEP : WORTH_SHARING
     if (cost < worth) return false
-    if (cost < worth * this.#caution) {
-      this.#caution = Math.max(1, this.#caution * 0.99)
+    if (this.#owed > 0) {
+      this.#owed -= cost
       return false
     }
     const { count } = this
@@ -116,9 +121,17 @@ export class Threads {
     }
     this.#checkFailures()
     compiled.measure(begun, ended, own)
-    const gained = performance.now() - started < ((ended - begun) / own) * units
-    this.#caution = gained ? Math.max(1, 0.9 * this.#caution) : Math.min(MOST_CAUTION, 1.5 * this.#caution)
+    this.#judge(performance.now() - started - ((ended - begun) / own) * units)
     return true
+  }
+
+  /** Learns what sharing a job lost against doing it alone, in milliseconds. */
+  #judge(lost: number): void {
+    if (lost <= 0) this.#penance = Math.max(LEAST_PENANCE, this.#penance / 2)
+    else {
+      this.#owed = Math.min(LONGEST_PENANCE, 1e6 * lost * this.#penance)
+      this.#penance = Math.min(MOST_PENANCE, 2 * this.#penance)
+    }
   }
 
   async close(): Promise<void> {

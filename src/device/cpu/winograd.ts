@@ -1,29 +1,43 @@
 import type { Conv2dKernel } from '../kernel.ts'
 import type { Recipe, RecipeOptions } from './recipe.ts'
-import { axisOf } from './winograd/axis.ts'
+import { axisOf, type Plane } from './winograd/axis.ts'
 import { convolutionRecipe } from './winograd/convolve.ts'
 import { correlationRecipe } from './winograd/correlate.ts'
-import { STRIDE_1, STRIDE_1_INPUT_GRAD } from './winograd/scheme.ts'
+import { forwardScheme, inputGradScheme } from './winograd/scheme.ts'
 
 /** The convolution by Winograd's transforms, or null where they do not apply or are no faster. */
 export function winogradRecipe(kernel: Conv2dKernel, options: RecipeOptions): Recipe | null {
-  const { pass, out, padding } = kernel
-  const [a, b] = kernel.inputs.map((view) => view!.shape) as [readonly number[], readonly number[]]
+  return transformed(kernel, options)
+}
+
+const both = <T>(axis: (d: 0 | 1) => T): Plane<T> => ({ rows: axis(0), cols: axis(1) })
+
+/** The convolution by Winograd's transforms, be it slower or not; null where they do not apply. */
+export function transformed(kernel: Conv2dKernel, options: RecipeOptions): Recipe | null {
+  const { pass, padding } = kernel
+  const [first, second] = kernel.inputs.map((view) => view!.shape) as [Dims, Dims]
+  const out = kernel.out as Dims
+  const stride = (d: 0 | 1) => kernel.stride[d] as 1 | 2
+  const images = first[0]
   if (pass === 'weightGrad') {
-    const axis = (d: 0 | 1) => axisOf(STRIDE_1, b[2 + d]!, a[2 + d]!, padding[d])
-    return correlationRecipe(
-      { images: a[0]!, plane: { rows: axis(0), cols: axis(1) }, in: b[1]!, out: a[1]! },
+    const [dy, x] = [first, second]
+    const plane = both((d) => axisOf(forwardScheme(stride(d)), x[2 + d]!, padding[d], dy[2 + d]!))
+    return correlationRecipe({ images, plane, in: x[1], out: dy[1] }, options)
+  }
+  const [from, to] = [first[1], out[1]]
+  const [near, far] = [9, 9 * second[1]]
+  if (pass === 'forward') {
+    const plane = both((d) => axisOf(forwardScheme(stride(d)), first[2 + d]!, padding[d], out[2 + d]!))
+    return convolutionRecipe(
+      { images, plane, weights: { from, to, fromStride: near, toStride: far } },
       options,
     )
   }
-  const scheme = pass === 'forward' ? STRIDE_1 : STRIDE_1_INPUT_GRAD
-  const axis = (d: 0 | 1) =>
-    axisOf(scheme, a[2 + d]!, out[2 + d]!, pass === 'forward' ? padding[d] : 2 - padding[d])
-  const [from, to] = [a[1]!, out[1]!]
-  const perOut = b[1]! * 9
-  const weights =
-    pass === 'forward'
-      ? { from, to, fromStride: 9, toStride: perOut }
-      : { from, to, fromStride: perOut, toStride: 9 }
-  return convolutionRecipe({ images: a[0]!, plane: { rows: axis(0), cols: axis(1) }, weights }, options)
+  const plane = both((d) => {
+    const { scheme, before } = inputGradScheme(stride(d), padding[d])
+    return axisOf(scheme, first[2 + d]!, before, out[2 + d]!)
+  })
+  return convolutionRecipe({ images, plane, weights: { from, to, fromStride: far, toStride: near } }, options)
 }
+
+type Dims = readonly [number, number, number, number]

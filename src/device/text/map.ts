@@ -1,5 +1,6 @@
 import type { ConcatKernel, MapKernel } from '../kernel.ts'
 import { gridOf, joinDims, load } from './grid.ts'
+import { expand } from './special.ts'
 import { buffersOf, type Writer } from './text.ts'
 
 const NAMES = 'abcdefgh'
@@ -21,7 +22,7 @@ export function writeMap(w: Writer, kernel: MapKernel): void {
     const value = view ? load(`x${array}`, views[array++]!, coords) : `s${number++}`
     return `let ${NAMES[i]} = ${value};`
   })
-  const expr = kernel.expr.replace(/\bi(\d)\b/g, (_, d) => coords[Number(d)]!)
+  const expr = expand(kernel.expr).replace(/\bi(\d)\b/g, (_, d) => coords[Number(d)]!)
   w.step(
     sides,
     buffers.map((b) => b.source),

@@ -1,5 +1,5 @@
 import { where } from '../../ops/elementwise.ts'
-import { FAR as SCALED_ERFC } from '../../ops/special.ts'
+import { erfcx } from '../../ops/special.ts'
 import type { Tensor } from '../../tensor.ts'
 
 /**
@@ -19,24 +19,11 @@ export function negativeMean({ weight, bias }: { readonly weight: Tensor; readon
 /** Where a share of 0.001 of the normal distribution lies above. */
 const RARE = 3.090232306167813
 
-/**
- * φ(r) / Φ(-r) for r up to 5. Φ(-r) as 1 - erf has no digits left in float32 where r is large: there the exponential, which
- * both share, cancels in W. J. Cody's approximation of exp(x²) erfc(x).
- */
-function hazard(r: Tensor): Tensor {
-  const x = r.mul(Math.SQRT1_2)
-  const near = x.square().neg().exp().div(x.erf().neg().add(1))
-  // Kept where it holds: elsewhere it could divide by 0, and what is not chosen would be NaN.
-  const far = x.clamp(0.5, null)
-  return where(
-    x.lt(0.5),
-    near,
-    polynomial(far, SCALED_ERFC.under).div(polynomial(far, SCALED_ERFC.over)),
-  ).mul(Math.sqrt(2 / Math.PI))
-}
-
-const polynomial = (x: Tensor, coefficients: readonly number[]): Tensor =>
-  coefficients.reduceRight((rest, c) => rest.mul(x).add(c), x.mul(0))
+/** φ(r) / Φ(-r): the exponential that both share is gone. */
+const hazard = (r: Tensor): Tensor =>
+  erfcx(r.mul(Math.SQRT1_2))
+    .reciprocal()
+    .mul(Math.sqrt(2 / Math.PI))
 
 /**
  * Sum over all elements of (s - t')², t' = max(t, m), but 0 where s ≤ t' and the teacher is not active (t ≤ 0): there the

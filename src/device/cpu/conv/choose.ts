@@ -5,20 +5,20 @@ import type { Tile } from './tile.ts'
 import { channelTile } from './tile-channels.ts'
 import { rowTile } from './tile-row.ts'
 
-/** Places that are worth going through the weights for. */
-const WORTHWHILE = 16
-
+/** How a correlation is best computed. */
 export function choose(correlation: Correlation, { threads }: RecipeOptions): Choice {
-  const env = (globalThis as any).process.env
-  const wide = env.R
-    ? correlation.to < Number(env.R) && shortestOf(correlation) >= 4
-    : correlation.to < 8 && shortestOf(correlation) >= 4
-  const tile = wide
-    ? rowTile(correlation, Math.min(4, correlation.to) as 1)
+  const { cols, to } = correlation
+  const narrow = to < 8 && shortestOf(correlation) >= 4
+  const tile = narrow
+    ? rowTile(correlation, Math.min(4, to) as 1 | 2 | 3 | 4)
     : channelTile(correlation, runOf(correlation))
-  const block = blockOf(correlation, tile)
-  const runs = wide || correlation.cols.kernel === 1 ? correlation.cols.inStep : 1
-  return { tile, runs, block, parts: partsOf(correlation, block, tile.width, threads) }
+  const block = blockOf(correlation, tile, threads)
+  return {
+    tile,
+    runs: narrow || cols.kernel === 1 ? cols.inStep : 1,
+    block,
+    parts: block > 1 ? 1 : partsOf(correlation, tile.width, threads),
+  }
 }
 
 /** The shortest row of places of a phase. */
@@ -30,24 +30,32 @@ const SLOWER = { 4: 1, 2: 1.02, 1: 1.09 } as const
 
 /** The run that takes least time, with what it computes twice. */
 function runOf(correlation: Correlation): 1 | 2 | 4 {
+  const shortest = shortestOf(correlation)
   const time = (run: 1 | 2 | 4) =>
-    run > shortestOf(correlation) ? Number.POSITIVE_INFINITY : run * entriesOf(correlation, run) * SLOWER[run]
+    run > shortest ? Number.POSITIVE_INFINITY : run * entriesOf(correlation, run) * SLOWER[run]
   return ([4, 2, 1] as const).reduce((best, run) => (time(run) < time(best) ? run : best))
 }
 
-/** Images together where each has few places, as many as divide the batch. */
-function blockOf(correlation: Correlation, tile: Tile): number {
-  const { images, rows, cols } = correlation
+/** Bytes of weights that stay in the second cache, and for how many places to go through more than that. */
+const CACHED = 2 ** 19
+const WORTHWHILE = 64
+
+/** Images together where each has few places: as many as divide the batch, and leave each thread a block. */
+function blockOf(correlation: Correlation, tile: Tile, threads: number): number {
+  const { images, groups, from, to, rows, cols } = correlation
   const places = (rows.out * cols.out) / (rows.outStep * cols.outStep)
-  let block = 1
-  while (block < images && (images % block !== 0 || block * places < 4 * tile.run * tile.entries)) block++
-  return block
+  const weights = 4 * groups * from * to * rows.kernel * cols.kernel
+  const wanted = Math.max(4 * tile.run * tile.entries, weights > CACHED ? WORTHWHILE : 0)
+  const divisors = Array.from({ length: Math.max(1, Math.floor(images / threads)) }, (_, i) => i + 1).filter(
+    (block) => images % block === 0,
+  )
+  return divisors.find((block) => block * places >= wanted) ?? divisors.at(-1) ?? 1
 }
 
-/** Parts of the output channels, where there are fewer blocks of images than threads can share. */
-function partsOf({ images, groups, to }: Correlation, block: number, width: number, threads: number): number {
+/** Parts of the output channels, where there are fewer images than threads can share. */
+function partsOf({ images, groups, to }: Correlation, width: number, threads: number): number {
+  if (images >= 2 * threads) return 1
   const shares = groups > 1 ? groups : to % width === 0 ? to / width : 1
-  if (block > 1 || images >= 2 * threads) return 1
   let parts = Math.min(threads, shares)
   while (shares % parts !== 0) parts--
   return parts

@@ -24,24 +24,32 @@ export function planOf(product: Product, threads: number): Plan {
   const { m, n, k, left, right } = product
   const dot = (): Plan => ({ form: 'dot', split: splitOf(product, threads, n, 12) })
   if (n < 4) return dot()
+  // A number of the left operand serves n multiply-adds, one of the right operand m.
+  const copyLeft = copying(left, m * k) / n
+  const copyRight = copying(right, n * k) / m
   const width = Math.min(m === 1 ? 6 : m === 2 ? 4 : 2, Math.ceil(n / 4))
-  const packLeft = left.line < 0 || packing(left) / n < unpackedLeft(product)
-  const packRight = right.line !== 1 || packing(right) / m < unpackedRight(product)
+  const packLeft = left.line < 0 || copyLeft < unpackedLeft(product)
+  const packRight = right.line !== 1 || copyRight + STAGE / (m * n * k) < unpackedRight(product)
   const outerCost =
     columnsCost(n, width) / n +
     1 / k +
-    (packLeft ? packing(left) / n : unpackedLeft(product)) +
-    (packRight ? packing(right) / m : unpackedRight(product))
+    (packLeft ? copyLeft : unpackedLeft(product)) +
+    (packRight ? copyRight + STAGE / (m * n * k) : unpackedRight(product))
+  const dotCost = 1 + 12 / k + (inRows(left) ? 0 : copyLeft) + (inRows(right) ? 0 : copyRight)
   const roomy = inRows(right) || n * Math.min(k, 1024) <= 16384
-  const dotCost =
-    1 + 12 / k + (inRows(left) ? 0 : packing(left) / n) + (inRows(right) ? 0 : packing(right) / m)
   if (roomy && dotCost < outerCost) return dot()
   const { count } = panelsOf(n, width)
   return { form: 'outer', split: splitOf(product, threads, count, 1), width, packLeft, packRight }
 }
 
-/** Copying a number: fast where four at a time can be moved. */
-const packing = ({ line, depth }: Operand): number => (line === 1 || depth === 1 ? 2.5 : 25)
+/** A stage more. */
+const STAGE = 600
+
+/** Copying one of `count` numbers: fast where four at a time can be moved, slower from and to the third cache. */
+function copying({ line, depth }: Operand, count: number): number {
+  if (line !== 1 && depth !== 1) return 25
+  return 4 * count > 2 ** 20 ? 7.5 : 2.5
+}
 
 /** A panel costs the more per column the narrower it is. */
 const PANEL = [5.3, 8, 12.5, 16, 20, 24]
@@ -51,21 +59,21 @@ function columnsCost(n: number, width: number): number {
   return full * PANEL[width - 1]! + (rest ? PANEL[rest.columns.length - 1]! : 0)
 }
 
-/** Rows read as they lie: each number of a column in a cache line of its own, from large strides in the same set. */
+/** Rows read as they lie: each number of a column is in a cache line of its own. */
 function unpackedLeft({ m, k, left: { line, depth } }: Product): number {
   if (depth === 1 || depth === 0) return 0
   if (line !== 1 && m > 1) return 0.5
-  if (aliased(depth)) return 0.8
+  if (aliased(depth, k)) return 0.8
   return 4 * k * Math.max(m, 16) > 32768 ? 0.06 : 0
 }
 
 function unpackedRight({ n, k, right: { depth } }: Product): number {
-  if (aliased(depth)) return 1
+  if (aliased(depth, k)) return 1
   return 4 * k * n <= 131072 ? 0 : 4 * depth >= 2048 ? 0.1 : 0.04
 }
 
-/** Whether numbers one stride apart all fall into one set of the first cache. */
-const aliased = (stride: number): boolean => stride !== 0 && stride % 1024 === 0
+/** Whether `count` numbers one stride apart all fall into one set of the first cache, and drive each other out. */
+const aliased = (stride: number, count: number): boolean => stride !== 0 && stride % 1024 === 0 && count >= 32
 
 /**
  * Blocks of rows, as many as threads can share evenly, and of equal size where that is near; or, where rows are few,

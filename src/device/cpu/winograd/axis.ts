@@ -1,4 +1,5 @@
-import type { Scheme, Transform } from './scheme.ts'
+import type { Transform } from './filter.ts'
+import type { ForwardScheme, Scheme } from './scheme.ts'
 
 /** Windows along one axis of a plane, and the transform that they go through. */
 export interface Windows {
@@ -13,36 +14,30 @@ export interface Windows {
   readonly transform: Transform
 }
 
-/** The scheme along one axis of a convolution from `size` inputs, `before` zeros before them, to `out` outputs. */
-export interface Axis {
+/** A scheme along one axis of a convolution from `size` inputs, `before` zeros before them, to `out` outputs. */
+export interface Axis<S extends Scheme = Scheme> {
   readonly key: string
-  readonly scheme: Scheme
-  readonly tiles: number
+  readonly scheme: S
+  readonly size: number
+  readonly before: number
   readonly out: number
-  /** Windows of inputs; and tiles of outputs as the gradient in the weights takes them. */
-  readonly x: Windows
-  readonly dy: Windows
+  readonly tiles: number
 }
 
-export function axisOf(scheme: Scheme, size: number, out: number, before: number): Axis {
-  const { inputs, step, outputs, products } = scheme
-  const tiles = Math.ceil(out / outputs)
-  return {
-    key: `${scheme.key}.${size}.${out}.${before}`,
-    scheme,
-    tiles,
-    out,
-    x: { size, before, tiles, inputs, step, products, transform: scheme.input },
-    dy: {
-      size: out,
-      before: 0,
-      tiles,
-      inputs: outputs,
-      step: outputs,
-      products,
-      transform: scheme.outputAdjoint,
-    },
-  }
+export function axisOf<S extends Scheme>(scheme: S, size: number, before: number, out: number): Axis<S> {
+  const key = `${scheme.key}.${size}.${before}.${out}`
+  return { key, scheme, size, before, out, tiles: Math.ceil(out / scheme.outputs) }
+}
+
+const inputWindows = ({ scheme, size, before, tiles }: Axis): Windows => {
+  const { inputs, step, products, input } = scheme
+  return { size, before, tiles, inputs, step, products, transform: input }
+}
+
+/** Tiles of outputs, as the gradient in the weights takes them. */
+const outputWindows = ({ scheme, out, tiles }: Axis<ForwardScheme>): Windows => {
+  const { outputs, products, outputAdjoint } = scheme
+  return { size: out, before: 0, tiles, inputs: outputs, step: outputs, products, transform: outputAdjoint }
 }
 
 /** A plane's two axes. */
@@ -55,8 +50,14 @@ export const keyOf = ({ rows, cols }: Plane): string => `${rows.key}x${cols.key}
 export const tilesOf = ({ rows, cols }: Plane): number => rows.tiles * cols.tiles
 export const productsOf = ({ rows, cols }: Plane): number => rows.scheme.products * cols.scheme.products
 export const weightsOf = ({ rows, cols }: Plane): number => rows.scheme.weights * cols.scheme.weights
-export const inputsOf = ({ rows, cols }: Plane): Plane<Windows> => ({ rows: rows.x, cols: cols.x })
-export const outputsOf = ({ rows, cols }: Plane): Plane<Windows> => ({ rows: rows.dy, cols: cols.dy })
+export const inputsOf = ({ rows, cols }: Plane): Plane<Windows> => ({
+  rows: inputWindows(rows),
+  cols: inputWindows(cols),
+})
+export const outputsOf = ({ rows, cols }: Plane<Axis<ForwardScheme>>): Plane<Windows> => ({
+  rows: outputWindows(rows),
+  cols: outputWindows(cols),
+})
 
 export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to
 

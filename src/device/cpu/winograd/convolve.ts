@@ -136,7 +136,7 @@ function writeTables(f: Func, { plane: { rows, cols } }: Convolution, layout: La
     f.for(row, 0, blocks.tileRows, 1, () => {
       f.for(col, 0, cols.tiles, 1, () => {
         write(
-          place(half.image, half.row, 4 * cols.x.step),
+          place(half.image, half.row, 4 * cols.scheme.step),
           place(layout.outputImage, rows.scheme.outputs * layout.outputRow, 4 * cols.scheme.outputs),
         )
       })

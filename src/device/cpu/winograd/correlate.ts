@@ -3,6 +3,7 @@ import type { Recipe, RecipeOptions } from '../recipe.ts'
 import { f32x4, type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import {
+  type Axis,
   inputsOf,
   keyOf,
   outputsOf,
@@ -16,13 +17,14 @@ import {
 import { type Blocks, blocksOf, type Extent, extentOf } from './block.ts'
 import { lanesApart } from './lanes.ts'
 import { zero } from './planes.ts'
+import type { ForwardScheme } from './scheme.ts'
 import { gradPlane, weightsFromSums } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
 
 /** The gradient in the weights [out, in, 3, 3] from dy [images, out, H', W'] and x [images, in, H, W]. */
 export interface Correlation {
   readonly images: number
-  readonly plane: Plane
+  readonly plane: Plane<Axis<ForwardScheme>>
   readonly in: number
   readonly out: number
 }

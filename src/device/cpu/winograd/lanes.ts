@@ -1,6 +1,6 @@
 import { type I32, i32, type V128, v128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
-import type { Transform } from './scheme.ts'
+import type { Transform } from './filter.ts'
 
 /** The first `count` columns of a 4 x 4 matrix given by its rows. */
 export function transposed(f: Func, [a, b, c, d]: readonly V128[], count: number): V128[] {

@@ -1,8 +1,9 @@
 import type { Stage } from '../recipe.ts'
 import { f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
-import { type Plane, roundUp, spread, weightsOf } from './axis.ts'
+import { type Axis, type Plane, roundUp, spread, weightsOf } from './axis.ts'
 import { transform2d, transposed } from './lanes.ts'
+import type { ForwardScheme } from './scheme.ts'
 
 const TAPS = 9
 
@@ -86,7 +87,13 @@ export const gradPlane = (out: number, input: number): number =>
  * The stage that adds up the parts' sums in the workspace (argument 3) in order and turns them into the gradient in the
  * taps (argument 2). A unit is one output channel.
  */
-export function weightsFromSums(key: string, plane: Plane, parts: number, out: number, input: number): Stage {
+export function weightsFromSums(
+  key: string,
+  plane: Plane<Axis<ForwardScheme>>,
+  parts: number,
+  out: number,
+  input: number,
+): Stage {
   const size = gradPlane(out, input)
   const panels = Math.ceil(input / 8)
   const { rows, cols } = plane
