@@ -35,6 +35,7 @@ const coldNode =
   (logits: readonly string[]): Program => ({
     command: process.execPath,
     args: [path(`../peers/cold/${file}`), ...logits, ...more],
+    env: { KDGRAD_THREADS: '1' },
   })
 
 /** kdgrad as built, on the device of that name. */

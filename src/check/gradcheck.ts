@@ -206,7 +206,7 @@ async function holder(base: Tensor): Promise<(moved: Tensor) => Tensor> {
   await realizeOn(await openDevice('reference'), stops)
   return (moved) => {
     stopsOf(moved).forEach((node, i) => {
-      node.storage = stops[i]!.storage!.hold(node)
+      node.storage = stops[i]!.storage!.share()
     })
     return moved
   }

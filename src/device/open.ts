@@ -32,7 +32,7 @@ const opened = new Map<string, Promise<Device>>()
  * @throws DeviceError where the name is unknown or the device absent, with the reason; where it has no such settings.
  */
 export async function openDevice(name: string, options: DeviceOptions = {}): Promise<Device> {
-  if (name === 'auto') return openDevice('gpujs-wasm', options)
+  if (name === 'auto') return openDevice('cpu', options)
   if (!(name in DEVICES))
     throw new DeviceError(`device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`)
   const settings = Object.entries(options).filter(([, value]) => value !== undefined)

@@ -20,10 +20,9 @@ export function assign<D extends DType>(target: Tensor<D>, value: Tensor<D>): vo
     throw new ValueError(
       `assign: the new values are not computed yet, got ${value}. Await realize(...) first.`,
     )
-  if (target.storage !== value.storage) {
-    target.storage?.drop(target)
-    target.storage = value.storage?.hold(target) ?? null
-  }
+  const before = target.storage
+  target.storage = value.storage?.share() ?? null
+  before?.drop()
   target.host = value.host
 }
 
@@ -36,6 +35,6 @@ export function snapshot<D extends DType>(tensor: Tensor<D>): Tensor<D> {
 
 /** Lets go of a computed tensor's values ahead of its collection; reading it again would compute them again. */
 export function forget(computed: AnyTensor): void {
-  computed.storage?.drop(computed)
+  computed.storage?.drop()
   computed.storage = null
 }

@@ -32,7 +32,7 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
   if (roots.length === 0) return
   const relief = device.relieve?.()
   if (relief) await relief
-  await Promise.all(roots.filter((t) => t.op === null || t.storage !== null).map((t) => place(t, device)))
+  for (const root of roots) if (root.op === null || root.storage) await place(root, device)
   const computed = [...new Set(roots.filter((t) => t.storage === null))]
   if (computed.length === 0) return
 
@@ -78,15 +78,15 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
     throw error
   }
   sink?.(traceOf(device.name, plan, uses > 1, planned - started, times))
-  const storages = new Map<number, Storage>()
+  const first = new Map<number, Storage>()
   computed.forEach((tensor, i) => {
-    const slot = plan.outputs[i]!
-    const storage = storages.get(slot) ?? new Storage(device, slots[slot]!)
-    storages.set(slot, storage)
     // A realize that ran at the same time may have been first.
     if (tensor.storage) return
-    tensor.storage = storage.hold(tensor)
+    const slot = plan.outputs[i]!
+    tensor.storage = first.get(slot)?.share() ?? Storage.of(device, slots[slot]!)
+    first.set(slot, tensor.storage)
   })
+  for (const slot of owned) if (!first.has(slot)) device.release(slots[slot]!)
 }
 
 function ready(device: Device, roots: readonly AnyTensor[], walked: ReturnType<typeof walk>): Ready {
@@ -120,8 +120,8 @@ function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
   const { storage } = leaf
   if (storage?.device === device) return
   const put = (buffer: DeviceBuffer) => {
-    storage?.drop(leaf)
-    leaf.storage = new Storage(device, buffer).hold(leaf)
+    storage?.drop()
+    leaf.storage = Storage.of(device, buffer)
   }
   if (leaf.host) {
     checkExact(leaf, device)

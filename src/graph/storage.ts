@@ -1,39 +1,58 @@
 import type { Device, DeviceBuffer } from '../device/device.ts'
 
-/**
- * Values on a device, shared by every tensor that shows them. A buffer outside JavaScript's heap is released when the
- * last of them is collected or replaced.
- */
-export class Storage {
+/** A buffer and how many tensors show it. */
+class Shared {
   readonly device: Device
   readonly buffer: DeviceBuffer
-  private holders = 0
+  holders = 0
 
   constructor(device: Device, buffer: DeviceBuffer) {
     this.device = device
     this.buffer = buffer
   }
 
-  /** Counts `holder` in; its collection, or `drop`, counts it out. */
-  hold(holder: object): this {
-    this.holders++
-    if (this.device.manual) collected.register(holder, this, holder)
-    return this
-  }
-
-  drop(holder: object): void {
-    collected.unregister(holder)
-    this.countOut()
-  }
-
-  private countOut(): void {
+  leave(): void {
     if (--this.holders === 0) this.device.release(this.buffer)
   }
+}
 
-  static collect(storage: Storage): void {
-    storage.countOut()
+/**
+ * A tensor's hold on its values on a device. A buffer outside JavaScript's heap is released when the last tensor that
+ * shows it is collected or takes other values. An object of its own, which knows no tensor: what a finalization registry
+ * watches outlives young collections, and a tensor would keep its whole graph alive with it.
+ */
+export class Storage {
+  readonly #shared: Shared
+
+  private constructor(shared: Shared) {
+    this.#shared = shared
+    shared.holders++
+    if (shared.device.manual) collected.register(this, shared, this)
+  }
+
+  static of(device: Device, buffer: DeviceBuffer): Storage {
+    return new Storage(new Shared(device, buffer))
+  }
+
+  /** Another tensor's hold on the same values. */
+  share(): Storage {
+    return new Storage(this.#shared)
+  }
+
+  get device(): Device {
+    return this.#shared.device
+  }
+
+  get buffer(): DeviceBuffer {
+    return this.#shared.buffer
+  }
+
+  /** Lets go ahead of collection. */
+  drop(): void {
+    collected.unregister(this)
+    this.#shared.leave()
   }
 }
 
 // The safety net: nobody disposes anything by hand.
-const collected = new FinalizationRegistry<Storage>(Storage.collect)
+const collected = new FinalizationRegistry<Shared>((shared) => shared.leave())

@@ -43,7 +43,7 @@ function shapesOf(geometry: Geometry): { x: Shape; w: Shape; y: Shape } {
   }
 }
 
-type Pass = Conv2dKernel['pass']
+export type Pass = Conv2dKernel['pass']
 
 function rolesOf(geometry: Geometry, pass: Pass): readonly [inputs: readonly Shape[], out: Shape] {
   const { x, w, y } = shapesOf(geometry)

@@ -58,19 +58,18 @@ export function compiledIn(runtime: Runtime, routine: Routine): Compiled {
   return handle.compiled!
 }
 
-const nothing = new Int32Array(new SharedArrayBuffer(4))
-
 /** Threads, and a way to share a job among them whatever it costs; waits for workers that load its code. */
 export function sharing(runtime: Runtime, count: number, patience?: number) {
   const threads = new Threads(runtime.memory, count, patience)
   const stride = 1024
+  const nothing = new Int32Array(new SharedArrayBuffer(4))
   const scratch = runtime.memory.allocate(count * stride)
   const share = (compiled: Compiled, pointers: readonly number[], units: number): void => {
     const args = runtime.memory.argumentsAt
     runtime.memory.i32.set(pointers, args / 4)
-    // Asleep meanwhile: workers need a core to start on.
-    while (!threads.share(compiled, { units, cost: 1e9, args, scratch, stride }))
-      Atomics.wait(nothing, 0, 0, 1)
+    for (let i = 0; !threads.share(compiled, { units, cost: 1e9, args, scratch, stride }); i++)
+      // Workers need a core to start on.
+      if (i > 10) Atomics.wait(nothing, 0, 0, 1)
   }
   return { threads, share, scratch, stride }
 }

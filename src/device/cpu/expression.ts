@@ -1,7 +1,8 @@
 import { DeviceError } from '../../errors.ts'
 import { type Expression, parseExpression } from '../expression.ts'
 import type { CallNode, Node, Op } from '../expression-nodes.ts'
-import { erf, exp, expm1, lanewise, log, log1p, pow, sigmoid, tanh } from './maths.ts'
+import { erf, exp, expm1, lanewise, log, log1p, sigmoid, tanh } from './maths.ts'
+import { pow } from './pow.ts'
 import { f32x4, type V128, v128 } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
 

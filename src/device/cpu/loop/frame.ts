@@ -96,7 +96,7 @@ export class FramePlace implements Place {
     const position = this.#position
     const f = this.#f
     if (position?.dim !== dim)
-      return f.let(f32x4.splat(f32.convertI32(index(this.#frame.coordinates.get(dim) ?? 0))))
+      return f.let(f32x4.splat(f32.convertI32(index(this.#frame.coordinates.get(dim)!))))
     return f.let(f32x4.convertI32x4(i32x4.add(i32x4.splat(index(position.first)), i32x4.lanes([0, 1, 2, 3]))))
   }
 

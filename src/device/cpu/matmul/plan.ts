@@ -48,7 +48,7 @@ const STAGE = 600
 /** Copying one of `count` numbers: fast where four at a time can be moved, slower from and to the third cache. */
 function copying({ line, depth }: Operand, count: number): number {
   if (line !== 1 && depth !== 1) return 25
-  return 4 * count > 2 ** 20 ? 7.5 : 2.5
+  return 4 * count > 2 ** 20 ? 9 : 2.5
 }
 
 /** A panel costs the more per column the narrower it is. */
@@ -73,7 +73,7 @@ function unpackedRight({ n, k, right: { depth } }: Product): number {
 }
 
 /** Whether `count` numbers one stride apart all fall into one set of the first cache, and drive each other out. */
-const aliased = (stride: number, count: number): boolean => stride !== 0 && stride % 1024 === 0 && count >= 32
+const aliased = (stride: number, count: number): boolean => stride !== 0 && stride % 1024 === 0 && count > 8
 
 /**
  * Blocks of rows, as many as threads can share evenly, and of equal size where that is near; or, where rows are few,

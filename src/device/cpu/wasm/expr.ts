@@ -379,6 +379,7 @@ export const f32x4 = {
 }
 
 export const f64x2 = {
+  const: (value: number): V128 => v128.pooled(new Uint8Array(Float64Array.of(value, value).buffer)),
   splat: unary<'f64', 'v128'>('v128', SIMD + 0x14),
   extract: extract('f64', SIMD + 0x21),
   add: binary<'v128', 'v128'>('v128', SIMD + 0xf0),

@@ -1,11 +1,12 @@
-import { clear, emitTile, evenly, newSums } from '../matmul/tile.ts'
+import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
 import { type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread, tilesOf } from './axis.ts'
-import { type Blocks, blocksOf, type Extent, extentOf } from './block.ts'
+import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
 import { lanesFromTable, scatter, transform2d } from './lanes.ts'
 import { copyRows, zero } from './planes.ts'
+import { forProducts, keepSums, sumPanels } from './product.ts'
 import { transformWeights, type Weights, weightBytes, weightPlane } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
 
@@ -46,8 +47,9 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
   const { rows, cols } = plane
   const to = roundUp(weights.to, 4)
   const blocks = blocksOf(images, plane, {
-    tileBytes: 4 * productsOf(plane) * (weights.from + to),
+    tile: 4 * productsOf(plane) * (weights.from + to),
     stationary: weightBytes(plane, weights),
+    group: 8,
     threads,
   })
   const panels = Math.ceil(blocks.tiles / 8)
@@ -121,26 +123,22 @@ export function convolutionRecipe(convolution: Convolution, { threads }: RecipeO
 }
 
 /** Each tile's first input and first output, as distances in bytes. */
-function writeTables(f: Func, { plane: { rows, cols } }: Convolution, layout: Layout): void {
+function writeTables(f: Func, { plane }: Convolution, layout: Layout): void {
   const { blocks, half } = layout
-  const [image, row, col] = [f.local('i32'), f.local('i32'), f.local('i32')]
+  const [down, across] = [plane.rows.scheme, plane.cols.scheme]
   const at = f.let(f.scratch)
   const write = (input: I32, output: I32) => {
     f.do(i32.store(at, input, layout.inputTable))
     f.do(i32.store(at, output, layout.outputTable))
     f.set(at, i32.add(at, 4))
   }
-  const place = (imageSize: number, rowSize: number, colSize: number) =>
-    i32.add(i32.mul(image, imageSize), i32.add(i32.mul(row, rowSize), i32.mul(col, colSize)))
-  f.for(image, 0, blocks.images, 1, () => {
-    f.for(row, 0, blocks.tileRows, 1, () => {
-      f.for(col, 0, cols.tiles, 1, () => {
-        write(
-          place(half.image, half.row, 4 * cols.scheme.step),
-          place(layout.outputImage, rows.scheme.outputs * layout.outputRow, 4 * cols.scheme.outputs),
-        )
-      })
-    })
+  forTiles(f, blocks, plane, (image, row, col) => {
+    const place = (imageSize: number, rowSize: number, colSize: number) =>
+      i32.add(i32.mul(image, imageSize), i32.add(i32.mul(row, rowSize), i32.mul(col, colSize)))
+    write(
+      place(half.image, half.row, 4 * across.step),
+      place(layout.outputImage, down.outputs * layout.outputRow, 4 * across.outputs),
+    )
   })
   // The last panel's other lanes read what is there; what they give is not stored.
   for (let tile = blocks.tiles; tile < 8 * layout.panels; tile++) write(i32.const(0), i32.const(0))
@@ -186,53 +184,49 @@ function transformInputs(
   })
 }
 
+/** Channels that are summed one after the other; sums of more are sums of such sums, which halves their error. */
+const CHUNK = 64
+
 /** M = U V, plane by plane. */
 function multiply(f: Func, { plane, weights }: Convolution, layout: Layout, extent: Extent): void {
   const { from } = weights
   const to = roundUp(weights.to, 4)
   const panels = panelsIn(f, extent.tiles)
-  const [uFirst, v, m] = [
-    f.pointer(3),
-    f.let(i32.add(f.scratch, layout.v)),
-    f.let(i32.add(f.scratch, layout.m)),
-  ]
-  const [row, col, four, panel] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
+  const u = f.pointer(3)
+  const [v, m] = [f.let(i32.add(f.scratch, layout.v)), f.let(i32.add(f.scratch, layout.m))]
+  const [four, panel, chunk] = [f.local('i32'), f.local('i32'), f.local('i32')]
   const sums = newSums(f, 4, 2)
-  const { rows, cols } = plane
-  const shared = (i: I32, count: number) => select(i32.ltS(i, count - 1), i, i32.const(count - 1))
-  f.for(row, 0, rows.scheme.products, 1, () => {
-    f.for(col, 0, cols.scheme.products, 1, () => {
-      const weight = i32.add(
-        i32.mul(shared(row, rows.scheme.weights), cols.scheme.weights),
-        shared(col, cols.scheme.weights),
-      )
-      const u = f.let(i32.add(uFirst, i32.mul(weight, weightPlane(weights))))
-      const left = f.let(m)
-      f.for(four, 0, to / 4, 1, () => {
-        const [right, out] = [f.let(v), f.let(left)]
-        f.for(panel, 0, panels, 1, () => {
-          clear(f, sums)
-          emitTile(
-            f,
-            sums,
-            from,
-            { at: u, step: 16, offsets: evenly(4, 4) },
-            { at: right, step: 32, offsets: evenly(2, 16) },
-          )
-          sums.forEach((pair, r) => {
-            pair.forEach((sum, half) => {
-              f.do(v128.store(out, sum, 32 * r + 16 * half))
-            })
-          })
-          f.set(right, i32.add(right, 32 * from))
-          f.set(out, i32.add(out, 32 * to))
-        })
-        f.set(u, i32.add(u, 16 * from))
-        f.set(left, i32.add(left, 128))
+  const depth = Math.ceil(from / Math.ceil(from / CHUNK))
+  const rest = from % depth
+  const product = (left: I32, right: I32, out: I32) => {
+    sumPanels(f, sums, depth, left, right)
+    keepSums(f, sums, out, 'store')
+    if (from === depth) return
+    const [a, b] = [f.let(left), f.let(right)]
+    const add = (channels: number) => {
+      f.set(a, i32.add(a, 16 * depth))
+      f.set(b, i32.add(b, 32 * depth))
+      sumPanels(f, sums, channels, a, b)
+      keepSums(f, sums, out, 'add')
+    }
+    f.for(chunk, 1, Math.floor(from / depth), 1, () => add(depth))
+    if (rest > 0) add(rest)
+  }
+  forProducts(f, plane, (weight) => {
+    const left = f.let(i32.add(u, i32.mul(weight, weightPlane(weights))))
+    const line = f.let(m)
+    f.for(four, 0, to / 4, 1, () => {
+      const [right, out] = [f.let(v), f.let(line)]
+      f.for(panel, 0, panels, 1, () => {
+        product(left, right, out)
+        f.set(right, i32.add(right, 32 * from))
+        f.set(out, i32.add(out, 32 * to))
       })
-      f.set(v, i32.add(v, layout.vPlane))
-      f.set(m, i32.add(m, layout.mPlane))
+      f.set(left, i32.add(left, 16 * from))
+      f.set(line, i32.add(line, 128))
     })
+    f.set(v, i32.add(v, layout.vPlane))
+    f.set(m, i32.add(m, layout.mPlane))
   })
 }
 

@@ -1,6 +1,6 @@
-import { clear, emitTile, evenly, newSums } from '../matmul/tile.ts'
+import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
-import { f32x4, type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
+import { type I32, i32, select, v128 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import {
   type Axis,
@@ -14,9 +14,10 @@ import {
   type Windows,
   weightsOf,
 } from './axis.ts'
-import { type Blocks, blocksOf, type Extent, extentOf } from './block.ts'
+import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
 import { lanesApart } from './lanes.ts'
 import { zero } from './planes.ts'
+import { forProducts, keepSums, sumPanels } from './product.ts'
 import type { ForwardScheme } from './scheme.ts'
 import { gradPlane, weightsFromSums } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
@@ -54,8 +55,9 @@ interface Layout {
 
 function layoutOf({ images, plane, ...channels }: Correlation, threads: number): Layout {
   const blocks = blocksOf(images, plane, {
-    tileBytes: 4 * productsOf(plane) * (roundUp(channels.in, 8) + roundUp(channels.out, 4)),
+    tile: 4 * productsOf(plane) * (roundUp(channels.in, 8) + roundUp(channels.out, 4)),
     stationary: 2 * weightsOf(plane) * gradPlane(channels.out, channels.in),
+    group: 1,
     threads,
   })
   let bytes = 0
@@ -110,7 +112,7 @@ export function correlationRecipe(correlation: Correlation, { threads }: RecipeO
   const build = (f: Func) => {
     for (const operand of [layout.dy, layout.x]) {
       zero(f, i32.add(f.scratch, operand.z), 4 * operand.half.bytes)
-      writeTable(f, operand, blocks)
+      writeTable(f, operand, plane, blocks)
     }
     const workspace = f.pointer(3)
     const [part, block] = [f.local('i32'), f.local('i32')]
@@ -136,17 +138,12 @@ export function correlationRecipe(correlation: Correlation, { threads }: RecipeO
   }
 }
 
-function writeTable(f: Func, { windows: { cols }, half, table }: Operand, blocks: Blocks): void {
-  const [image, row, col] = [f.local('i32'), f.local('i32'), f.local('i32')]
+function writeTable(f: Func, { windows, half, table }: Operand, plane: Plane, blocks: Blocks): void {
   const at = f.let(i32.add(f.scratch, table))
-  f.for(image, 0, blocks.images, 1, () => {
-    f.for(row, 0, blocks.tileRows, 1, () => {
-      f.for(col, 0, cols.tiles, 1, () => {
-        const place = i32.add(i32.mul(row, half.row), i32.mul(col, 4 * cols.step))
-        f.do(i32.store(at, i32.add(i32.mul(image, half.image), place)))
-        f.set(at, i32.add(at, 4))
-      })
-    })
+  forTiles(f, blocks, plane, (image, row, col) => {
+    const place = i32.add(i32.mul(row, half.row), i32.mul(col, 4 * windows.cols.step))
+    f.do(i32.store(at, i32.add(i32.mul(image, half.image), place)))
+    f.set(at, i32.add(at, 4))
   })
 }
 
@@ -196,57 +193,32 @@ function transformOperand(
 /** dU += dY X, plane by plane, summed over the block's tiles. */
 function accumulate(
   f: Func,
-  { plane: { rows, cols }, in: input, out }: Correlation,
+  { plane, in: input, out }: Correlation,
   { dy, x }: Layout,
   tiles: I32,
   sums: I32,
 ): void {
   const [left, right] = [f.let(i32.add(f.scratch, dy.at)), f.let(i32.add(f.scratch, x.at))]
-  const [row, col, four, panel] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
+  const [four, panel] = [f.local('i32'), f.local('i32')]
   const panels = Math.ceil(input / 8)
   const narrow = input % 8 > 0 && input % 8 <= 4
-  const shared = (i: I32, count: number) => select(i32.ltS(i, count - 1), i, i32.const(count - 1))
-  const whole = newSums(f, 4, 2)
-  const tile = (sumsOf: ReturnType<typeof newSums>, a: Index, b: Index, to: I32) => {
-    const vectors = sumsOf[0]!.length
-    clear(f, sumsOf)
-    emitTile(
-      f,
-      sumsOf,
-      tiles,
-      { at: a, step: 16, offsets: evenly(4, 4) },
-      { at: b, step: 32, offsets: evenly(vectors, 16) },
-    )
-    sumsOf.forEach((vectorsOfRow, r) => {
-      vectorsOfRow.forEach((sum, v) => {
-        const at = 32 * r + 16 * v
-        f.do(v128.store(to, f32x4.add(v128.load(to, at), sum), at))
-      })
+  const [whole, half] = [newSums(f, 4, 2), newSums(f, 4, 1)]
+  forProducts(f, plane, (weight) => {
+    const to = f.let(i32.add(sums, i32.mul(weight, gradPlane(out, input))))
+    const a = f.let(left)
+    f.for(four, 0, Math.ceil(out / 4), 1, () => {
+      const b = f.let(right)
+      const add = (tile: typeof whole) => {
+        sumPanels(f, tile, tiles, a, b)
+        keepSums(f, tile, to, 'add')
+        f.set(b, i32.add(b, x.panel))
+        f.set(to, i32.add(to, 128))
+      }
+      f.for(panel, 0, narrow ? panels - 1 : panels, 1, () => add(whole))
+      if (narrow) add(half)
+      f.set(a, i32.add(a, dy.panel))
     })
-  }
-  f.for(row, 0, rows.scheme.products, 1, () => {
-    f.for(col, 0, cols.scheme.products, 1, () => {
-      const weight = i32.add(
-        i32.mul(shared(row, rows.scheme.weights), cols.scheme.weights),
-        shared(col, cols.scheme.weights),
-      )
-      const to = f.let(i32.add(sums, i32.mul(weight, gradPlane(out, input))))
-      const a = f.let(left)
-      f.for(four, 0, Math.ceil(out / 4), 1, () => {
-        const b = f.let(right)
-        f.for(panel, 0, narrow ? panels - 1 : panels, 1, () => {
-          tile(whole, a, b, to)
-          f.set(b, i32.add(b, x.panel))
-          f.set(to, i32.add(to, 128))
-        })
-        if (narrow) {
-          tile(newSums(f, 4, 1), a, b, to)
-          f.set(to, i32.add(to, 128))
-        }
-        f.set(a, i32.add(a, dy.panel))
-      })
-      f.set(left, i32.add(left, dy.plane))
-      f.set(right, i32.add(right, x.plane))
-    })
+    f.set(left, i32.add(left, dy.plane))
+    f.set(right, i32.add(right, x.plane))
   })
 }

@@ -44,7 +44,7 @@ export function transformWeights(key: string, plane: Plane, weights: Weights): S
   return {
     routine: { key: `${key} weights`, scratch: 0, build },
     units,
-    cost: 60 * from,
+    cost: 25 * from,
   }
 }
 
@@ -147,6 +147,6 @@ export function weightsFromSums(
   return {
     routine: { key: `${key} sums`, scratch: 0, build },
     units: out,
-    cost: 20 * input * parts,
+    cost: 12 * input * parts,
   }
 }
