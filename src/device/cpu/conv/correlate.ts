@@ -43,7 +43,7 @@ function multiply(f: Func, layout: Layout): void {
   const { groups, from, to, rows, cols } = correlation
   const [source, out, workspace] = [f.pointer(0), f.pointer(2), f.pointer(3)]
   const copies = f.let(i32.add(f.scratch, TOTALS))
-  if (false) zero(f, copies, block * layout.imageStep)
+  if (planes.copied) zero(f, copies, block * layout.imageStep)
   const sourcePlane = 4 * rows.source * cols.source
   const group = f.local('i32')
   eachUnit(f, layout, ({ image, groupsFrom, groupsEnd, panelsFrom, panelsEnd }) => {
