@@ -11,7 +11,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const folder = (name: string) => join(scratch, name)
 
 const quick =
-  'distill --train-images 60 --test-images 20 --labels 20 --epochs 1 --teacher-epochs 1 --init-epochs 1 --device gpujs-wasm'.split(
+  'distill --train-images 60 --test-images 20 --labels 20 --epochs 1 --teacher-epochs 1 --init-epochs 1 --device cpu'.split(
     ' ',
   )
 const read = (name: string, file: string) => readFileSync(join(folder(name), file), 'utf8')

@@ -35,7 +35,7 @@ function spawned(
 }
 
 const quick =
-  'distill --train-images 200 --test-images 100 --labels 20 --epochs 2 --teacher-epochs 1 --device gpujs-wasm'.split(
+  'distill --train-images 200 --test-images 100 --labels 20 --epochs 2 --teacher-epochs 1 --device cpu'.split(
     ' ',
   )
 const folder = (name: string) => join(scratch, name)
@@ -89,7 +89,15 @@ describe('bad input is one sentence and exit code 2', () => {
     [['distill', '--losses', './nope.ts'], 'losses: there is no file ./nope.ts. Check the path.'],
     [
       ['distill', '--device', 'gpujs-wams'],
-      'device: there is no gpujs-wams. Did you mean gpujs-wasm? Choose from auto, reference, gpujs-wasm, gpujs-cpu, webgpu, headlessgl.',
+      'device: there is no gpujs-wams. Did you mean gpujs-wasm? Choose from auto, reference, cpu, gpujs-wasm, gpujs-cpu, webgpu, headlessgl.',
+    ],
+    [
+      ['distill', '--threads', 'two'],
+      "option '--threads <n>' argument 'two' is invalid. Give a whole number of at least 1.",
+    ],
+    [
+      ['distill', '--device', 'reference', '--threads', '2'],
+      'device: only cpu has settings, got threads for reference. Leave them out.',
     ],
     [
       ['distill', '--dataset', 'mnsit'],
@@ -145,7 +153,8 @@ describe('distill', () => {
     expect(config).toMatchObject({
       kdgrad: version,
       dataset: 'glyphs',
-      device: 'gpujs-wasm',
+      device: 'cpu',
+      deviceDetail: expect.stringMatching(/^SIMD WebAssembly.*, \d+ threads?$/),
       seeds: [7, 8],
       studentImages: 20,
       methods: [
@@ -269,9 +278,10 @@ test('devices says what is here and why the rest is not', async () => {
   const { code, out } = await kdgrad(['devices'])
   expect(code).toBe(0)
   expect(out).toMatch(/│ reference +│ yes +│ float64/)
+  expect(out).toMatch(/│ cpu +│ yes +│ float32 +│ SIMD WebAssembly/)
   expect(out).toMatch(/│ gpujs-wasm +│ yes +│ float32/)
   expect(out).toMatch(/│ headlessgl +│ (yes|no) /)
-  expect(out).toContain('auto takes gpujs-wasm')
+  expect(out).toContain('auto takes cpu')
 })
 
 /** Digits that are stripes at a place of their own, in the four files of MNIST. */

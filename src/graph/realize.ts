@@ -1,6 +1,6 @@
-import type { Device, DeviceBuffer, Program } from '../device/device.ts'
+import type { Device, DeviceBuffer, HostData, Program } from '../device/device.ts'
 import { hostExpression } from '../device/host-expression.ts'
-import { DeviceError } from '../errors.ts'
+import { DeviceError, show } from '../errors.ts'
 import type { AnyTensor } from '../tensor.ts'
 import type { NumberSource } from './compile/lower.ts'
 import { type Plan, plan } from './compile/plan.ts'
@@ -125,13 +125,23 @@ function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
   }
   if (leaf.host) {
     checkExact(leaf, device)
-    const buffer = device.upload(leaf.host)
+    const buffer = uploaded(leaf.host, leaf, device)
     return buffer instanceof Promise ? buffer.then(put) : void put(buffer)
   }
   return (async () => {
     const values = await storage!.device.read(storage!.buffer)
     put(await device.upload(values))
   })()
+}
+
+function uploaded(host: HostData, leaf: AnyTensor, device: Device) {
+  try {
+    return device.upload(host)
+  } catch (error) {
+    if (error instanceof DeviceError)
+      throw new DeviceError(`${error.message} It was to hold a tensor ${show(leaf.shape)}.`)
+    throw error
+  }
 }
 
 /** Whole numbers that a float32 device would round are refused: an index must be itself. */

@@ -6,6 +6,7 @@ import { finish, partBytes, storeShares } from './loop/finish.ts'
 import { type Design, Nest } from './loop/nest.ts'
 import { programOf } from './loop/program.ts'
 import { simplify } from './loop/simplify.ts'
+import { goInTiles, unitsOfTiles } from './loop/tiles.ts'
 import type { Recipe, RecipeOptions, Stage } from './recipe.ts'
 import { type Index, i32, index, select } from './wasm/expr.ts'
 import type { Func } from './wasm/func.ts'
@@ -22,7 +23,7 @@ export function fusedRecipe(kernel: FusedKernel, { threads }: RecipeOptions): Re
   const program = programOf(simplify(kernel))
   const design = designOf(program)
   const { passes, schedule } = design
-  const units = schedule.mode === 'column' ? unitsAcross(design) : unitsAlong(design)
+  const units = WAYS[schedule.mode].units(design)
   const parts = program.totals.length > 0 ? Math.min(threads, Math.max(units, 1)) : null
   const key = keyOf(design, parts)
   const stages: Stage[] = []
@@ -57,10 +58,17 @@ function keyOf({ program: { kernel, space, live } }: Design, parts: number | nul
 
 function go(f: Func, design: Design, from: Index, to: Index): Nest {
   const nest = new Nest(f, design, copiesOfTotals(design))
-  if (design.schedule.mode === 'column') goAcross(nest, from, to)
-  else goAlong(nest, from, to)
+  WAYS[design.schedule.mode].go(nest, from, to)
   return nest
 }
+
+/** How many units a design has, and how they are gone through. */
+const WAYS = {
+  line: { units: unitsAlong, go: goAlong },
+  tile: { units: unitsOfTiles, go: goInTiles },
+  row: { units: unitsAlong, go: goAlong },
+  column: { units: unitsAcross, go: goAcross },
+} as const
 
 /** Units are divided into parts of their own, whatever range is asked for, so that sums repeat bit for bit. */
 function goInParts(f: Func, design: Design, units: number, parts: number): void {
@@ -84,7 +92,8 @@ const copiesOfTotals = (design: Design): number =>
 function completesOf({ program, schedule }: Design): Pick<Stage, 'completes'> {
   const { kernel, space, totals } = program
   const [output, ...others] = space.outputs
-  if (!output || others.length > 0 || totals.length > 0 || schedule.mode === 'column') return {}
+  if (!output || others.length > 0 || totals.length > 0) return {}
+  if (schedule.mode === 'column' || schedule.mode === 'tile') return {}
   if (schedule.mode === 'line') {
     if (output.strides[schedule.lane] !== 1) return {}
     return { completes: schedule.units.length === 0 ? 4 : space.dims[schedule.lane]!.size }

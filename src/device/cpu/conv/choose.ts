@@ -52,11 +52,15 @@ function blockOf(correlation: Correlation, tile: Tile, threads: number): number 
   return divisors.find((block) => block * places >= wanted) ?? divisors.at(-1) ?? 1
 }
 
-/** Parts of the output channels, where there are fewer images than threads can share. */
+/** Parts of the output channels: as few as make images an even load for threads. Each part reads all of an image. */
 function partsOf({ images, groups, to }: Correlation, width: number, threads: number): number {
-  if (images >= 2 * threads) return 1
   const shares = groups > 1 ? groups : to % width === 0 ? to / width : 1
-  let parts = Math.min(threads, shares)
-  while (shares % parts !== 0) parts--
-  return parts
+  const load = (parts: number) => (Math.ceil((images * parts) / threads) * threads) / (images * parts)
+  let best = 1
+  for (let parts = 2; parts <= Math.min(threads, shares) && load(best) > EVEN; parts++)
+    if (shares % parts === 0 && load(parts) < load(best)) best = parts
+  return best
 }
+
+/** How much longer than on average the busiest thread may take. */
+const EVEN = 1.1

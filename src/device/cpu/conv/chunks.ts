@@ -29,7 +29,7 @@ export function eachChunk(
     const row = f.let(i32.mul(i32.remU(n, chunks.bands), chunks.rows))
     body({
       image,
-      images: f.let(least(i32.sub(images, image), chunks.images + 1)),
+      images: f.let(least(i32.sub(images, image), chunks.images)),
       row,
       rows: f.let(least(i32.sub(rows.out, row), chunks.rows)),
     })

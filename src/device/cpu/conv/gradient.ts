@@ -41,23 +41,35 @@ export interface Chunks {
   readonly imageStep: number
 }
 
-/** Chunks of about `places` outputs of a channel, whose planes have their columns dealt out into `runs`. */
+/** Outputs of a channel that a chunk has at least, where there are so many. */
+const FEWEST = 64
+
+/**
+ * Chunks of about `places` outputs of a channel, as many for each of `threads` where they are few; columns of their
+ * planes are dealt out into `runs`.
+ */
 export function chunksOf(
   { images, groups, from, rows, cols }: Gradient,
-  places: number,
-  runs: number,
+  { places, runs, threads }: { readonly places: number; readonly runs: number; readonly threads: number },
 ): Chunks {
-  const tall = Math.ceil(rows.out / Math.ceil((rows.out * cols.out) / places))
+  const inPlane = rows.out * cols.out
+  const banded = inPlane > places || images < threads
+  const count = banded
+    ? images * Math.ceil(inPlane / places)
+    : Math.ceil(images / Math.floor(places / inPlane))
+  const shared = Math.min(threads * Math.ceil(count / threads), Math.ceil((images * inPlane) / FEWEST))
+  const wanted = count < 8 * threads ? Math.max(count, shared) : count
+  const tall = banded ? Math.ceil(rows.out / Math.ceil(wanted / images)) : rows.out
+  const block = banded ? 1 : Math.ceil(images / Math.min(images, wanted))
   const bands = Math.ceil(rows.out / tall)
   const height = rows.size - (rows.out - tall) * rows.inStep
-  const together = Math.min(images, Math.max(1, Math.floor(places / (rows.out * cols.out))))
   const planes = planesOf(rows, cols, runs, { height })
   return {
-    images: together,
+    images: block,
     rows: tall,
     height,
     bands,
-    count: bands * Math.ceil(images / together),
+    count: bands * Math.ceil(images / block),
     planes,
     imageStep: (planes.copied ? from : groups * from) * planes.plane,
   }

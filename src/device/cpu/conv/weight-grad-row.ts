@@ -35,7 +35,7 @@ const VECTOR = 8
 
 function layoutOf(gradient: Gradient, threads: number): Layout {
   const { from, to, rows, cols } = gradient
-  const chunks = chunksOf(gradient, PLACES, cols.inStep)
+  const chunks = chunksOf(gradient, { places: PLACES, runs: cols.inStep, threads })
   const width = Math.min(4, to) as 1 | 2 | 3 | 4
   const taps = from * rows.kernel * cols.kernel
   const tiles = Math.ceil(taps / TAPS[width])

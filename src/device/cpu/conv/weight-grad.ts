@@ -39,7 +39,7 @@ function tileOf(taps: number): 1 | 2 | 3 | 4 {
 
 function layoutOf(gradient: Gradient, threads: number): Layout {
   const { from, to, rows, cols } = gradient
-  const chunks = chunksOf(gradient, PLACES, 1)
+  const chunks = chunksOf(gradient, { places: PLACES, runs: 1, threads })
   const taps = from * rows.kernel * cols.kernel
   const tile = tileOf(taps)
   const step = tile * Math.ceil(taps / tile)

@@ -23,7 +23,7 @@ export function copiesAlong({ program, schedule }: Design, { needs }: Pass): num
   for (const operand of needs)
     if (program.along[operand]!.has(schedule.lane)) work += costOf(program.kernel, operand)
   const vectors = Math.floor(program.space.dims[schedule.lane]!.size / 4)
-  return Math.max(1, Math.min(work <= Number(process.env.W4 ?? 16) ? 4 : work <= Number(process.env.W2 ?? 40) ? 2 : 1, vectors))
+  return Math.max(1, Math.min(work <= 16 ? 4 : work <= 40 ? 2 : 1, vectors))
 }
 
 /** Goes through the units in [from, to) with vectors along lines. */

@@ -63,6 +63,8 @@ export interface Position {
   readonly plus: number
   /** Lanes that are there, 1 to 4. */
   readonly count: number
+  /** How far beyond the frame the vector lies along another dim. */
+  readonly beside?: { readonly dim: number; readonly plus: number }
 }
 
 /** One place of a frame, with lanes or (null) with what all lanes share. */
@@ -95,8 +97,11 @@ export class FramePlace implements Place {
   coordinate(dim: number): V128 {
     const position = this.#position
     const f = this.#f
-    if (position?.dim !== dim)
-      return f.let(f32x4.splat(f32.convertI32(index(this.#frame.coordinates.get(dim)!))))
+    if (position?.dim !== dim) {
+      const at = index(this.#frame.coordinates.get(dim)!)
+      const further = position?.beside?.dim === dim ? i32.add(at, position.beside.plus) : at
+      return f.let(f32x4.splat(f32.convertI32(further)))
+    }
     return f.let(f32x4.convertI32x4(i32x4.add(i32x4.splat(index(position.first)), i32x4.lanes([0, 1, 2, 3]))))
   }
 
@@ -104,10 +109,11 @@ export class FramePlace implements Place {
     const position = this.#position
     const address = this.#frame.addresses.get(access)!
     if (!position) return { address, plus: 0, stride: 0, count: 4 }
+    const { beside } = position
     const stride = access.strides[position.dim]!
     return {
       address: position.moving && stride !== 0 ? i32.add(address, moved(position.moving, stride)) : address,
-      plus: 4 * stride * position.plus,
+      plus: 4 * (stride * position.plus + (beside ? access.strides[beside.dim]! * beside.plus : 0)),
       stride,
       count: position.count,
     }

@@ -7,7 +7,7 @@ import type { Pass, Passes } from './passes.ts'
 import { argsOf, type Program, valueAt } from './program.ts'
 import type { Schedule } from './schedule.ts'
 import type { Access } from './space.ts'
-import { neededFor, Scope, Values } from './values.ts'
+import { neededFor, type Place, Scope, Values } from './values.ts'
 
 /** A kernel with all choices made. */
 export interface Design {
@@ -98,8 +98,10 @@ export class Nest {
     const { afterRow } = program.operands[operand]!
     const inner = schedule.inner.some((d) => along.has(d))
     // In columns, a row's reductions differ from lane to lane.
-    const perLane = along.has(schedule.lane) || (schedule.mode === 'column' && afterRow)
-    if (perLane && (inner || schedule.mode !== 'column')) return LEVELS.vector
+    const { lane, beside, mode } = schedule
+    const perLane =
+      along.has(lane) || (beside !== null && along.has(beside)) || (mode === 'column' && afterRow)
+    if (perLane && (inner || mode !== 'column')) return LEVELS.vector
     if (inner) return LEVELS.line
     return afterRow || along.size > 0 ? LEVELS.unit : LEVELS.routine
   }
@@ -168,12 +170,7 @@ export class Nest {
   }
 
   /** All that a pass does with one vector. */
-  vector(
-    pass: Pass,
-    place: FramePlace,
-    scope: Scope,
-    reduce: (reduction: number, value: V128) => void,
-  ): void {
+  vector(pass: Pass, place: Place, scope: Scope, reduce: (reduction: number, value: V128) => void): void {
     const { values, design } = this
     const { space, kernel } = design.program
     const kept = (operand: number) => (pass.kept.has(operand) ? this.keptAt(operand) : null)

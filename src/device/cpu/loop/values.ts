@@ -5,9 +5,10 @@ import { coordinatesIn } from './levels.ts'
 import { type Program, reachable, valueAt } from './program.ts'
 import type { Access } from './space.ts'
 
-/** What can be read where code is written: at one place of the routine, one unit, one run of elements or one vector. */
+/** What can be read and written where code is written: at one place of the routine, one unit, one run of elements or one vector. */
 export interface Place {
   load(access: Access): V128
+  store(access: Access, value: V128): void
   /** The coordinate along a dim of the space, as floats. */
   coordinate(dim: number): V128
 }

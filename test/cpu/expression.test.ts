@@ -1,0 +1,280 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseExpression } from '../../src/device/expression.ts'
+import { hostExpression } from '../../src/device/host-expression.ts'
+import { registry } from '../../src/graph/define.ts'
+import type { AnyTensor } from '../../src/tensor.ts'
+import { runs } from '../support/cpu-draws.ts'
+import { casesOf } from '../support/samples.ts'
+import { evaluate } from './expression-support.ts'
+import '../../src/index.ts'
+import '../../src/optim/index.ts'
+
+type Value = number | boolean
+
+/** A formula as text, and its value as JavaScript works it out, each step followed by `round`. */
+interface Formula {
+  readonly text: string
+  /** Made of numbers alone: worked out in float64. */
+  readonly constant: boolean
+  readonly value: (operands: readonly number[], round: (x: number) => number) => Value
+}
+
+const NAMES = 'abc'
+
+function applied(text: string, parts: readonly Formula[], run: (...values: Value[]) => Value): Formula {
+  const constant = parts.every((part) => part.constant)
+  return {
+    text,
+    constant,
+    value: (operands, round) => {
+      const values = parts.map((part) => {
+        const value = part.value(operands, round)
+        return part.constant && !constant && typeof value === 'number' ? round(value) : value
+      })
+      const value = run(...values)
+      return constant || typeof value === 'boolean' ? value : round(value)
+    },
+  }
+}
+
+const operand = fc
+  .nat(NAMES.length - 1)
+  .map((n): Formula => ({ text: NAMES[n]!, constant: false, value: (operands) => operands[n]! }))
+const literal = fc
+  .constantFrom(0, 1, 2, 3, 0.5, 0.1, 4, 1e-3, 100)
+  .map(
+    (x): Formula => ({ text: /[.e]/.test(String(x)) ? String(x) : `${x}.0`, constant: true, value: () => x }),
+  )
+
+const INFIX: Readonly<Record<string, (a: Value, b: Value) => Value>> = {
+  '+': (a, b) => Number(a) + Number(b),
+  '-': (a, b) => Number(a) - Number(b),
+  '*': (a, b) => Number(a) * Number(b),
+  '/': (a, b) => Number(a) / Number(b),
+}
+const COMPARISONS: Readonly<Record<string, (a: Value, b: Value) => Value>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+  '==': (a, b) => Number(a) === Number(b),
+  '!=': (a, b) => Number(a) !== Number(b),
+}
+const EXACT = ['abs', 'floor', 'ceil', 'trunc', 'sqrt', 'min', 'max'] as const
+const SMOOTH = [...EXACT, 'exp', 'tanh', 'log', 'atan', 'sin', 'cos', 'expm1', 'log1p', 'pow'] as const
+const TWO = ['min', 'max', 'pow']
+
+const and = (a: Value, b: Value) => a && b
+const or = (a: Value, b: Value) => a || b
+const choice = (c: Value, a: Value, b: Value) => (c ? a : b)
+
+/** Formulas over these functions of Math; `ties` also with what turns on two numbers being the same to the last bit. */
+function formulas(functions: readonly (keyof typeof Math)[], ties: boolean): fc.Arbitrary<Formula> {
+  const operators = (table: typeof INFIX, part: fc.Arbitrary<Formula>) =>
+    fc
+      .tuple(fc.constantFrom(...Object.keys(table)), part, part)
+      .map(([sign, a, b]) => applied(`(${a.text} ${sign} ${b.text})`, [a, b], table[sign]!))
+  const ternary = (condition: fc.Arbitrary<Formula>, part: fc.Arbitrary<Formula>) =>
+    fc
+      .tuple(condition, part, part)
+      .map(([c, a, b]) => applied(`(${c.text} ? ${a.text} : ${b.text})`, [c, a, b], choice))
+  const { number } = fc.letrec<{ number: Formula; truth: Formula }>((tie) => {
+    const [number, truth] = [tie('number'), tie('truth')]
+    const call = fc.tuple(fc.constantFrom(...functions), number, number).map(([name, a, b]) => {
+      const parts = TWO.includes(name) ? [a, b] : [a]
+      const run = Math[name] as (...numbers: number[]) => number
+      const text = `Math.${name}(${parts.map((part) => part.text).join(', ')})`
+      return applied(text, parts, (...values) => run(...values.map(Number)))
+    })
+    const logic = { '&&': and, '||': or }
+    const { '==': _, '!=': __, ...unequal } = COMPARISONS
+    return {
+      number: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        operand,
+        literal,
+        operators(INFIX, number),
+        operators(INFIX, number),
+        call,
+        number.map((a) => applied(`-(${a.text})`, [a], (x) => -x)),
+        ternary(ties ? fc.oneof(truth, number) : truth, number),
+        ...(ties ? [operators(logic, number), truth] : []),
+      ),
+      truth: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        operators(ties ? COMPARISONS : unequal, number),
+        truth.map((a) => applied(`!${a.text}`, [a], (x) => !x)),
+        operators(logic, truth),
+        ternary(truth, truth),
+      ),
+    }
+  })
+  return number
+}
+
+/** Operands by name, from rows of one number for each. */
+const columns = (rows: readonly (readonly number[])[]): Record<string, Float32Array> =>
+  Object.fromEntries(Array.from(NAMES, (name, n) => [name, Float32Array.from(rows, (row) => row[n]!)]))
+
+const TRICKY = [
+  0,
+  -0,
+  1,
+  -1,
+  2,
+  0.5,
+  -2.5,
+  3,
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  1e-40,
+  3e38,
+  0.1,
+  -7,
+  100,
+].map(Math.fround)
+
+test('what float32 works out without functions has the bits that JavaScript gives', () => {
+  const rows = TRICKY.flatMap((a) => TRICKY.flatMap((b) => TRICKY.map((c) => [a, b, c])))
+  const operands = columns(rows)
+  fc.assert(
+    fc.property(formulas(EXACT, true), ({ text, value }) => {
+      const got = evaluate(text, operands)
+      rows.forEach((row, i) => {
+        const wanted = Math.fround(Number(value(row, Math.fround)))
+        if (!Object.is(got[i], wanted)) expect.fail(`${text} of ${row} is ${wanted}, got ${got[i]}`)
+      })
+    }),
+    runs(400),
+  )
+})
+
+/** Values of a formula with what rounding each step could have done to them, by chance; null where float32 overflows. */
+function blurred({ value }: Formula, row: readonly number[], times: number): number[] | null {
+  let seed = 1
+  let overflows = false
+  const nudge = (x: number) => {
+    seed = (seed * 16807) % 2147483647
+    overflows ||= Math.abs(x) > 1e37 || (x !== 0 && Math.abs(x) < 1e-37)
+    return x * (1 + 4e-7 * (seed / 2147483647 - 0.5))
+  }
+  const values = Array.from({ length: times }, () => Number(value(row, nudge)))
+  return overflows ? null : values
+}
+
+test.each([false, true])('formulas with functions come to what JavaScript makes of them, fma %s', (fma) => {
+  const rows = Array.from({ length: 64 }, (_, i) =>
+    [0.618, 0.7549, 0.5698].map((step) => Math.fround((((i + 1) * step) % 1) * 6 - 3)),
+  )
+  const operands = columns(rows)
+  fc.assert(
+    fc.property(formulas(SMOOTH, false), (formula) => {
+      const got = evaluate(formula.text, operands, { fma })
+      rows.forEach((row, i) => {
+        const wanted = Number(formula.value(row, (x) => x))
+        const near = blurred(formula, row, 16)
+        if (near === null || near.some((x) => Number.isNaN(x) !== Number.isNaN(wanted))) return
+        const slack = Math.max(...near.map((x) => (x === wanted ? 0 : Math.abs(x - wanted))))
+        const isRight = Number.isNaN(wanted)
+          ? Number.isNaN(got[i])
+          : got[i] === wanted || Math.abs(got[i]! - wanted) <= 1e-6 * Math.abs(wanted) + 4 * slack
+        if (!isRight) expect.fail(`${formula.text} of ${row} is ${wanted}, got ${got[i]}`)
+      })
+    }),
+    runs(400),
+  )
+})
+
+/** The formulas behind a tensor. */
+function formulasOf(root: AnyTensor): Set<string> {
+  const found = new Set<string>()
+  const visit = ({ op, inputs }: AnyTensor) => {
+    if (op && 'expr' in op.forward) found.add(op.forward.expr)
+    inputs.forEach(visit)
+  }
+  visit(root)
+  return found
+}
+
+const ofOperations = new Set(
+  [...registry.values()].flatMap((entry) =>
+    fc
+      .sample(casesOf(entry), { numRuns: 5, seed: 1 })
+      .flatMap((c) => [...formulasOf(entry.apply(c.inputs, c.params))]),
+  ),
+)
+
+test.each([...ofOperations])('%s', (expr) => {
+  const { names } = parseExpression(expr)
+  const letters = 'abcdefgh'
+  const operands = Object.fromEntries(
+    names.map((name, n) => [
+      name,
+      Float32Array.from({ length: 64 }, (_, i) =>
+        name.length > 1 ? i % 4 : (((i + 1) * (0.618 + 0.07 * n)) % 1) * 5 - 1.5,
+      ),
+    ]),
+  )
+  // On the host coordinates are operands too.
+  const host = hostExpression(expr.replace(/\bi(\d)\b/g, (_, d) => letters[7 - Number(d)]!))
+  const got = evaluate(expr, operands)
+  got.forEach((y, i) => {
+    const row = Array.from(letters, (letter, n) => (operands[letter] ?? operands[`i${7 - n}`])?.[i] ?? 0)
+    const wanted = host(row)
+    if (Number.isNaN(wanted)) expect(y).toBeNaN()
+    else
+      expect(Math.abs(y - wanted), `of ${row}: ${wanted}, got ${y}`).toBeLessThanOrEqual(
+        1e-5 * Math.max(0.1, Math.abs(wanted)),
+      )
+  })
+})
+
+describe('what is outside the language', () => {
+  test.each([
+    ['a +', 'it ends too early'],
+    ['a b', "unexpected 'b'"],
+    ['(a', "expected ')' before the end"],
+    ['a ? b', "expected ':' before the end"],
+    ['erf(a', "expected ')' before the end"],
+    ['a % b', "unexpected '%'"],
+    ['Math.cbrt(a)', 'there is no function Math.cbrt of 1 number'],
+    ['Math.erf(a)', 'there is no function Math.erf of 1 number'],
+    ['exp(a)', 'there is no function exp of 1 number'],
+    ['Math.pow(a)', 'there is no function Math.pow of 1 number'],
+  ])('%s: %s', (expr, what) => {
+    expect(() => parseExpression(expr)).toThrow(
+      `expression: ${what}, got '${expr}'. Write it in the subset of JavaScript that kernels know.`,
+    )
+  })
+
+  test('operands that are not there', () => {
+    expect(() => evaluate('a + k', { a: new Float32Array(4) })).toThrow()
+  })
+})
+
+describe('what is worked out beforehand', () => {
+  const operations = (expr: string) =>
+    [...parseExpression(expr).uses.keys()].flatMap((node) => (node.kind === 'call' ? [node.op] : [])).sort()
+
+  test.each([
+    ['a + 2.0 * 3.0', ['add']],
+    ['(a + b) * (b + a)', ['add', 'mul']],
+    ['Math.exp(a) / (1.0 + Math.exp(a))', ['add', 'div', 'exp']],
+    ['a / 8.0', ['mul']],
+    ['a / 3.0', ['div']],
+    ['a + -b', ['sub']],
+    ['-(-a)', []],
+    ['c - -a * b', ['add', 'mul']],
+    ['Math.pow(a, 2.0)', ['mul']],
+    ['a < 0.0 || a >= 0.0 ? a : b', ['eq', 'select']],
+    ['!(a == b) ? a : b', ['ne', 'select']],
+    ['a > 0.0 ? b : b', []],
+    ['a * 1.0 - 0.0', []],
+    ['a * 0.0', ['mul']],
+    ['a + 0.0', ['add']],
+  ])('%s takes %s', (expr, wanted) => {
+    expect(operations(expr)).toEqual(wanted)
+  })
+})
