@@ -3,9 +3,8 @@ import { device as choose, conv2d, vjp } from 'kdgrad'
 import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import { tableText } from '../src/cli/table.ts'
-import { deviceNames } from '../src/device/open.ts'
 import { computing } from './computing.ts'
-import { fastestDevice } from './fastest-device.ts'
+import { fastestDevice, HOST_DEVICES } from './fastest-device.ts'
 import { tensorOf, uniform } from './inputs.ts'
 import { machine, ms, twoDigits } from './results.ts'
 import { finished, type Run } from './support.ts'
@@ -164,7 +163,7 @@ const tableNames = Object.keys(tables) as Table[]
 const command = new Command('bench:scaling')
   .description('how time goes with batch, width and awkward sizes')
   .argument('[tables...]', `of ${tableNames.join(', ')}; all where left out`)
-  .option('--device <name>', `of ${deviceNames.join(', ')}`)
+  .option('--device <name>', `of ${HOST_DEVICES.join(', ')}`)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
 

@@ -19,7 +19,7 @@ export interface Prepare {
   readonly output: string
 }
 
-/** Computes `times` times, and each time reads the smallest result back. */
+/** Computes `times` times, and each time reads the smallest result back if it is small: a loss, a gradient. */
 export interface Repeat {
   readonly do: 'run'
   readonly times: number

@@ -3,8 +3,7 @@ import { Command } from 'commander'
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
 import { count } from '../../src/cli/numbers.ts'
 import { oneOf } from '../../src/cli/suggest.ts'
-import { deviceNames } from '../../src/device/open.ts'
-import { fastestDevice } from '../fastest-device.ts'
+import { fastestDevice, HOST_DEVICES } from '../fastest-device.ts'
 import { machine } from '../results.ts'
 import { suites } from '../suites.ts'
 import { Child, ParticipantError } from './child.ts'
@@ -36,7 +35,7 @@ const command = new Command('bench:peers')
   .option('--works <names...>', `of ${choices.join(', ')}; all where left out`)
   .option('--peers <names...>', `of ${peerNames.join(', ')}; all that are there where left out`)
   .option('--rounds <n>', 'samples of each participant', count, 10)
-  .option('--device <name>', `kdgrad's, of ${deviceNames.join(', ')}`)
+  .option('--device <name>', `kdgrad's, of ${HOST_DEVICES.join(', ')}`)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
 

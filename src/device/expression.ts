@@ -89,7 +89,9 @@ class Parser {
   }
 
   #need(token: string): void {
-    if (!this.#take(token)) this.#fail(`expected '${token}' before '${this.#tokens[this.#at] ?? 'the end'}'`)
+    if (this.#take(token)) return
+    const next = this.#tokens[this.#at]
+    this.#fail(`expected '${token}' before ${next === undefined ? 'the end' : `'${next}'`}`)
   }
 
   #ternary(): Node {
@@ -112,7 +114,7 @@ class Parser {
   }
 
   #unary(): Node {
-    if (this.#take('-')) return this.#nodes.call('neg', [this.#unary()])
+    if (this.#take('-')) return this.#nodes.call('neg', [this.#nodes.number(this.#unary())])
     if (this.#take('+')) return this.#nodes.number(this.#unary())
     if (this.#take('!')) return this.#nodes.not(this.#unary())
     return this.#primary()
@@ -134,6 +136,9 @@ class Parser {
     const name = token.replace(/^Math\./, '')
     const known = token === name ? isExpanded(name) : name in Math
     const node = known ? this.#nodes.function(name, args) : null
-    return node ?? this.#fail(`no function ${token} of ${args.length} numbers`)
+    return (
+      node ??
+      this.#fail(`there is no function ${token} of ${args.length} number${args.length === 1 ? '' : 's'}`)
+    )
   }
 }

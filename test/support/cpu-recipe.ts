@@ -1,7 +1,21 @@
 import type { Recipe } from '../../src/device/cpu/recipe.ts'
 import { Runtime } from '../../src/device/cpu/runtime.ts'
+import { f32x4, i32, v128 } from '../../src/device/cpu/wasm/expr.ts'
+import type { Routine } from '../../src/device/cpu/wasm/func.ts'
 
 export const runtime = new Runtime()
+
+/** Fills so much scratch memory with NaN: nothing may rely on what it holds. */
+const poison = (bytes: number): Routine => ({
+  key: `poison ${bytes}`,
+  scratch: bytes,
+  build: (f) => {
+    const at = f.local('i32')
+    f.for(at, 0, Math.ceil(bytes / 16) * 16, 16, () =>
+      f.do(v128.store(i32.add(f.scratch, at), f32x4.const(Number.NaN))),
+    )
+  },
+})
 
 /** Runs a recipe on these inputs; `parts` splits each stage as so many threads would. */
 export function runRecipe(
@@ -22,7 +36,8 @@ export function runRecipe(
     memory.f32.fill(Number.NaN, pointers[i]! / 4, pointers[i]! / 4 + sizes[i]!)
   for (const { routine, units } of stages) {
     const handle = runtime.define(routine)
-    for (let part = 0; part < parts; part++)
+    for (let part = 0; part < parts; part++) {
+      if (routine.scratch > 0) runtime.runRange(runtime.define(poison(routine.scratch)), [], [], 0, 1)
       runtime.runRange(
         handle,
         pointers,
@@ -30,6 +45,7 @@ export function runRecipe(
         Math.floor((part * units) / parts),
         Math.floor(((part + 1) * units) / parts),
       )
+    }
   }
   const outs = outSizes.map((n, i) => {
     const at = pointers[inputs.length + i]! / 4

@@ -22,7 +22,7 @@ export interface RuntimeOptions {
 }
 
 /** From how much work in a stage on, in nanoseconds and roughly, time is taken: it may be worth sharing. */
-const WORTH_TIMING = 5_000
+const WORTH_TIMING = 4_000
 /** Workers start once they could have shared so much work, in nanoseconds: a process may be over before they are up. */
 const WORTH_STARTING = 20_000_000
 

@@ -125,7 +125,8 @@ function inPlace(
     out,
     inputs.filter((view) => view !== null),
   ).shape
-  if ((lines.at(-1) ?? 1) % 4 !== 0) return undefined
+  const line = lines.at(-1) ?? 1
+  if (line < 16 || line % 4 !== 0) return undefined
   return outs[stores.findIndex(({ level }) => level === 'element')]
 }
 

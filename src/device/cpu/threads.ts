@@ -17,15 +17,17 @@ export interface Job {
 }
 
 /** From how much work on it is shared, in nanoseconds: with workers that still look for jobs, and with sleeping ones. */
-export const WORTH_SHARING = 20_000
-const WORTH_ASLEEP = 100_000
+export const WORTH_SHARING = 8_000
+const WORTH_ASLEEP = 200_000
 /** Looks at a worker's counter before this thread sleeps. */
 const SPINS = 20_000
 /** For how many times what sharing lost this thread goes on alone: doubled by every loss in a row, up to the most. */
 const LEAST_PENANCE = 8
 const MOST_PENANCE = 256
-/** Nanoseconds after which this thread tries again in any case. */
+/** Nanoseconds of work after which this thread tries again in any case. */
 const LONGEST_PENANCE = 1e9
+/** Milliseconds that waking a worker may lose: it pays with the jobs that follow. */
+const WAKING = 0.5
 /** A sleep while waiting, in milliseconds. */
 const NAP = 100
 
@@ -109,6 +111,7 @@ export class Threads {
     const begun = performance.now()
     const own = words[WORD.starts + 1]!
     let ended = begun
+    const helpers = count - 1
     try {
       call(args, 0, own, scratch)
       ended = performance.now()
@@ -121,7 +124,9 @@ export class Threads {
     }
     this.#checkFailures()
     compiled.measure(begun, ended, own)
-    this.#judge(performance.now() - started - ((ended - begun) / own) * units)
+    const alone = ((ended - begun) / own) * units
+    const lost = performance.now() - started - alone
+    this.#judge(asleep && helpers > 0 ? lost - WAKING : lost)
     return true
   }
 

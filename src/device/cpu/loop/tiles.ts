@@ -1,5 +1,6 @@
-import { type Index, i32, index, select, type V128, v128 } from '../wasm/expr.ts'
+import { type Index, i32, index, select, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { transposed } from '../winograd/lanes.ts'
 import { type Frame, FramePlace, type Position } from './frame.ts'
 import { loadLanes } from './lanes.ts'
 import { type Design, LEVELS, type Nest } from './nest.ts'
@@ -90,23 +91,9 @@ class Tile {
     if (known) return known
     const [across, stride] = [access.strides[this.#lane]!, access.strides[this.#beside]!]
     const address = this.#frame.addresses.get(access)!
-    const columns = [0, 1, 2, 3].map((k) =>
-      loadLanes(this.#f, { address, plus: 4 * across * k, stride, count: 4 }),
-    )
-    const rows = transposed(this.#f, columns as [V128, V128, V128, V128])
+    const column = (k: number) => loadLanes(this.#f, { address, plus: 4 * across * k, stride, count: 4 })
+    const rows = transposed(this.#f, [0, 1, 2, 3].map(column), 4)
     this.#transposed.set(access, rows)
     return rows
   }
-}
-
-function transposed(f: Func, [a, b, c, d]: [V128, V128, V128, V128]): V128[] {
-  const [low, high] = [[0, 4, 1, 5] as const, [2, 6, 3, 7] as const]
-  const [ab, cd] = [f.let(v128.shuffle32(a, b, low)), f.let(v128.shuffle32(c, d, low))]
-  const [ef, gh] = [f.let(v128.shuffle32(a, b, high)), f.let(v128.shuffle32(c, d, high))]
-  return [
-    f.let(v128.shuffle32(ab, cd, [0, 1, 4, 5])),
-    f.let(v128.shuffle32(ab, cd, [2, 3, 6, 7])),
-    f.let(v128.shuffle32(ef, gh, [0, 1, 4, 5])),
-    f.let(v128.shuffle32(ef, gh, [2, 3, 6, 7])),
-  ]
 }

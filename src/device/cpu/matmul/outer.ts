@@ -24,6 +24,8 @@ import {
 /** Numbers of a dot product that go into one sum: more would cost accuracy, and overflow the first cache. */
 const DEPTH = 256
 
+const FIRST_CACHE = 32768
+
 /** The tallest tile (see `Sums`) of so many vectors, less one. */
 const TALLEST = [6, 4, 2, 2, 1, 1]
 
@@ -111,25 +113,33 @@ function buildProduct(f: Func, product: Product, plan: OuterPlan, panels: Panels
         packLines(f, lines, { count: rows.count, least: leastOf(split.rows, m) }, depth, to)
         lines = to
       }
-      forPanels(f, panels, some, (number, panel) => {
+      const tile = (number: Index, panel: Panel, row: I32, height: number) => {
         const vectors = panel.columns.length
         const first = i32.add(i32.mul(number, 16 * width), 4 * panel.shift)
         const step = packRight ? 16 * vectors : 4 * right.depth
         const start = packRight ? i32.mul(number, 16 * width * k) : first
         const columns = {
-          at: f.let(i32.add(b, i32.add(start, i32.mul(from, step)))),
+          at: i32.add(b, i32.add(start, i32.mul(from, step))),
           step,
           offsets: packRight ? evenly(vectors, 16) : panel.columns.map((column) => 4 * column),
         }
-        const to = f.let(i32.add(result, first))
-        forTiles(f, rows.count, mostOf(split.rows, m), TALLEST[vectors - 1]!, (row, height) => {
-          const sums = newSums(f, height, vectors)
-          clear(f, sums)
-          const at = i32.add(lines.at, i32.mul(row, lines.line))
-          emitTile(f, sums, depth, { at, step: lines.depth, offsets: evenly(height, lines.line) }, columns)
-          storeTile(f, f.let(i32.add(to, i32.mul(row, 4 * n))), 4 * n, sums, panel, from)
+        const sums = newSums(f, height, vectors)
+        clear(f, sums)
+        const at = i32.add(lines.at, i32.mul(row, lines.line))
+        emitTile(f, sums, depth, { at, step: lines.depth, offsets: evenly(height, lines.line) }, columns)
+        storeTile(f, f.let(i32.add(result, i32.add(first, i32.mul(row, 4 * n)))), 4 * n, sums, panel, from)
+      }
+      const most = mostOf(split.rows, m)
+      // With little depth results are most of the traffic: in order, as long as the right operand stays in the cache.
+      if (16 * k * panels.vectors <= FIRST_CACHE)
+        forTiles(f, rows.count, most, TALLEST[width - 1]!, (row, height) => {
+          forPanels(f, panels, some, (number, panel) => tile(number, panel, row, height))
         })
-      })
+      else
+        forPanels(f, panels, some, (number, panel) => {
+          const tallest = TALLEST[panel.columns.length - 1]!
+          forTiles(f, rows.count, most, tallest, (row, height) => tile(number, panel, row, height))
+        })
     })
   })
 }

@@ -6,7 +6,7 @@ import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread, tilesOf } fro
 import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
 import { lanesFromTable, scatter, transform2d } from './lanes.ts'
 import { copyRows, zero } from './planes.ts'
-import { forProducts, keepSums, sumPanels } from './product.ts'
+import { forProducts, keepSums, sumPanels, tileTime } from './product.ts'
 import { transformWeights, type Weights, weightBytes, weightPlane } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
 
@@ -37,6 +37,8 @@ interface Layout {
   readonly outputs: number
   readonly outputRow: number
   readonly outputImage: number
+  /** Room for the outputs of a tile that there is none of. */
+  readonly spare: number
   readonly bytes: number
 }
 
@@ -77,6 +79,7 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
     outputs: take(fits(plane) ? 0 : blocks.images * planeOut * outputRow),
     outputRow,
     outputImage: planeOut * outputRow,
+    spare: take(rows.scheme.outputs * outputRow),
     bytes,
   }
 }
@@ -115,7 +118,7 @@ export function convolutionRecipe(convolution: Convolution, { threads }: RecipeO
       {
         routine: { key: `${key} blocks`, scratch: layout.bytes, build },
         units: blocks.count,
-        cost: (layout.panels * 8 * productsOf(plane) * from * to) / 25,
+        cost: 8 * layout.panels * tileTime(plane, from, roundUp(to, 4)),
         ...(whole ? { completes: blocks.images * to * plane.rows.out * plane.cols.out } : {}),
       },
     ],
@@ -241,15 +244,20 @@ function transformOutputs(f: Func, { plane, weights }: Convolution, layout: Layo
   const groups = f.let(i32.shrU(i32.add(tiles, 3), 2))
   const table = f.let(i32.add(f.scratch, layout.outputTable))
   const m = f.let(i32.add(f.scratch, layout.m))
+  const spare = f.let(i32.add(f.scratch, layout.spare))
   const outputs = fits(plane) ? y : f.let(i32.add(f.scratch, layout.outputs))
   const [c, i, group] = [f.local('i32'), f.local('i32'), f.local('i32')]
   const alwaysFull = (layout.blocks.tileRows === rows.tiles ? tilesOf(plane) : cols.tiles) % 4 === 0
   f.for(c, 0, weights.to, 1, () => {
     f.for(group, 0, groups, 1, () => {
       const source = f.let(i32.add(m, groupAt(group, to)))
-      const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
-      const guard = (lane: number, store: () => void) =>
-        alwaysFull ? store() : f.if(i32.ltS(i32.add(i32.shl(group, 2), lane), tiles), store)
+      const places = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
+      const lanes = alwaysFull
+        ? places
+        : places.map(({ at, offset }, lane) => {
+            const isTile = i32.ltS(i32.add(i32.shl(group, 2), lane), tiles)
+            return { at: f.let(select(isTile, at, spare)), offset }
+          })
       transform2d(
         f,
         // Columns first, so that rows come out, ready to be stored.
@@ -259,7 +267,7 @@ function transformOutputs(f: Func, { plane, weights }: Convolution, layout: Layo
           Array.from({ length: rows.scheme.products }, (_, row) =>
             f.let(v128.load(source, (row * cols.scheme.products + col) * layout.mPlane)),
           ),
-        (row, values) => scatter(f, lanes, row * layout.outputRow, values, guard),
+        (row, values) => scatter(f, lanes, row * layout.outputRow, values),
       )
     })
     if (!fits(plane)) {

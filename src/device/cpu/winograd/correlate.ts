@@ -11,13 +11,14 @@ import {
   productsOf,
   roundUp,
   spread,
+  tilesOf,
   type Windows,
   weightsOf,
 } from './axis.ts'
 import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
 import { lanesApart } from './lanes.ts'
 import { zero } from './planes.ts'
-import { forProducts, keepSums, sumPanels } from './product.ts'
+import { forProducts, keepSums, sumPanels, tileTime } from './product.ts'
 import type { ForwardScheme } from './scheme.ts'
 import { gradPlane, weightsFromSums } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
@@ -131,7 +132,7 @@ export function correlationRecipe(correlation: Correlation, { threads }: RecipeO
       {
         routine: { key: `${key} parts`, scratch: layout.bytes, build },
         units: parts,
-        cost: (images * plane.rows.tiles * plane.cols.tiles * productsOf(plane) * input * out) / parts / 25,
+        cost: (images * tilesOf(plane) * tileTime(plane, roundUp(input, 4), roundUp(out, 4))) / parts,
       },
       weightsFromSums(key, plane, parts, out, input),
     ],

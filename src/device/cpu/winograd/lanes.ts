@@ -35,23 +35,12 @@ export function gather(f: Func, lanes: readonly Lane[], offset: number, count: n
 }
 
 /** Stores the i-th number of each lane from vector i; the count is a multiple of 4. */
-export function scatter(
-  f: Func,
-  lanes: readonly Lane[],
-  offset: number,
-  vectors: readonly V128[],
-  around: (lane: number, store: () => void) => void,
-): void {
-  const chunks = Array.from({ length: vectors.length / 4 }, (_, i) =>
-    transposed(f, vectors.slice(4 * i, 4 * i + 4), 4),
-  )
-  lanes.forEach((lane, l) => {
-    around(l, () => {
-      chunks.forEach((chunk, i) => {
-        f.do(v128.store(lane.at, chunk[l]!, lane.offset + offset + 16 * i))
-      })
+export function scatter(f: Func, lanes: readonly Lane[], offset: number, vectors: readonly V128[]): void {
+  for (let i = 0; i < vectors.length; i += 4)
+    transposed(f, vectors.slice(i, i + 4), 4).forEach((row, l) => {
+      const lane = lanes[l]!
+      f.do(v128.store(lane.at, row, lane.offset + offset + 4 * i))
     })
-  })
 }
 
 /**
