@@ -96,6 +96,29 @@ describe('the heap', () => {
     expect(new Set(kept.map(({ at }) => at)).size).toBe(200)
   })
 
+  test('has no block that reaches up to 2 GiB, where addresses turn negative', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 2 ** 29 }), { minLength: 10, maxLength: 30 })
+    fc.assert(
+      fc.property(sizes, (all) => {
+        const { heap } = heapUpTo(2 ** 32)
+        for (const round of [all, all.map((bytes) => Math.ceil(bytes / 3))]) {
+          const live: Block[] = []
+          for (const bytes of round) {
+            try {
+              live.push({ at: heap.allocate(bytes), bytes })
+            } catch {
+              break
+            }
+          }
+          for (const { at, bytes } of live) {
+            expect(at >= 2 ** 31 || at + bytes < 2 ** 31).toBe(true)
+            heap.free(at, bytes)
+          }
+        }
+      }),
+    )
+  })
+
   test('uses everything that is free before it is full', () => {
     const { heap } = heapUpTo(10 * MIB)
     const blocks = Array.from({ length: 90 }, () => heap.allocate(100_000))
@@ -130,7 +153,7 @@ describe.each([true, false])('memory, shared: %s', (shared) => {
     })
     expect(error.name).toBe('DeviceError')
     expect(error.message).toMatch(
-      /^cpu: out of memory, \d+ MiB more do not fit beside the \d+ MiB in use\. Use a smaller batch, or drop tensors/,
+      /^cpu: out of memory, got 4\d\d MiB to hold beside 3\d\d\d MiB in use\. Use a smaller batch, or drop tensors/,
     )
     const { used } = memory
     memory.free(blocks.pop()!, 400 * MIB)

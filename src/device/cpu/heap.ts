@@ -2,9 +2,15 @@
 export interface Space {
   /** Where it ends by now. */
   end(): number
-  /** Makes it reach `end`, or throws. */
-  grow(end: number): void
+  /** Makes it reach `end`, or throws: so that a block of `size` fits. */
+  grow(end: number, size: number): void
 }
+
+/**
+ * Addresses from here on are negative as 32-bit integers: no block reaches up to here, so that the addresses in a block,
+ * and its end, come in order.
+ */
+const WALL = 2 ** 31
 
 /** Free addresses that no size class owns. */
 interface Gap {
@@ -59,18 +65,21 @@ export class Heap {
   #place(size: number): number {
     const cut = this.#cut(size)
     if (cut !== undefined) return cut
-    if (this.#top + size > this.#space.end()) {
+    const crosses = this.#top < WALL && this.#top + size >= WALL
+    const at = crosses ? WALL : this.#top
+    if (at + size > this.#space.end()) {
       // A quarter: merging takes as long as some hundred allocations.
       if (this.#idle >= Math.max(size, (this.#top - this.#start) / 4)) return this.#tidied(size)
       try {
-        this.#space.grow(this.#top + size)
+        this.#space.grow(at + size, size)
       } catch (error) {
         if (this.#idle === 0) throw error
         return this.#tidied(size)
       }
     }
-    this.#top += size
-    return this.#top - size
+    if (crosses && this.#top < WALL - UNIT) this.#gaps.push({ at: this.#top, size: WALL - UNIT - this.#top })
+    this.#top = at + size
+    return at
   }
 
   /** A place for a block, once the free ones have been merged. */

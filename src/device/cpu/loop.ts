@@ -48,7 +48,11 @@ export function fusedRecipe(kernel: FusedKernel, { threads }: RecipeOptions): Re
       units: 1,
       cost: 50,
     })
-  return { workspace: parts === null ? 0 : parts * partBytes(program.totals.length), stages }
+  return {
+    workspace: parts === null ? 0 : parts * partBytes(program.totals.length),
+    stages,
+    inPlace: parts === null && passesOnce(design),
+  }
 }
 
 function keyOf({ program: { kernel, space, live } }: Design, parts: number | null): string {
@@ -87,6 +91,10 @@ const copiesOfTotals = (design: Design): number =>
   design.schedule.mode === 'column'
     ? groupsOf(design.program, design.schedule.lane).width
     : Math.max(1, ...design.passes.passes.map((pass) => copiesAlong(design, pass)))
+
+/** Whether no place is gone through twice. The last vector of a line that is no multiple of four overlaps the one before. */
+const passesOnce = ({ schedule: { mode, lane, units }, program: { space } }: Design): boolean =>
+  mode === 'line' && (units.length === 0 || space.dims[lane]!.size % 4 === 0)
 
 /** What a unit completes of the only output, where units follow each other in it. */
 function completesOf({ program, schedule }: Design): Pick<Stage, 'completes'> {

@@ -5,8 +5,8 @@ import { CONTROL_BYTES } from './threads-layout.ts'
 import type { MemoryLimits } from './wasm/module.ts'
 
 const PAGE = 65536
-/** Most pages, as the engine lets us: 4 GiB is all that 32-bit addresses reach, phones give less. */
-const MAXIMA = [65536, 32768, 16384, 8192, 4096]
+/** Most pages, as the engine lets us: just below 4 GiB, for ends of blocks are 32-bit addresses too; phones give less. */
+const MAXIMA = [65535, 32768, 16384, 8192, 4096]
 /** Pages to begin with: the fixed regions below, and some room. */
 const INITIAL = 64
 
@@ -50,7 +50,7 @@ export class Memory {
     this.limits = { initial: INITIAL, maximum, shared }
     this.#heap = new Heap(HEAP, {
       end: () => this.u8.length,
-      grow: (end) => this.#grow(end),
+      grow: (end, size) => this.#grow(end, size),
     })
     this.#look()
   }
@@ -109,8 +109,8 @@ export class Memory {
     return at
   }
 
-  /** Grows until `end` is inside. Old views go stale. */
-  #grow(end: number): void {
+  /** Grows until `end`, and with it a block of `size`, is inside. Old views go stale. */
+  #grow(end: number, size: number): void {
     const have = this.u8.length / PAGE
     const wanted = Math.ceil(end / PAGE) - have
     const left = this.limits.maximum - have
@@ -120,7 +120,7 @@ export class Memory {
       (this.#add(Math.min(Math.max(wanted, Math.ceil(have / 8)), left)) || this.#add(wanted))
     if (!grown)
       throw new DeviceError(
-        `cpu: out of memory, ${mib(wanted * PAGE)} MiB more do not fit beside the ${mib(this.used)} MiB in use. Use a smaller batch, or drop tensors that are no longer needed.`,
+        `cpu: out of memory, got ${mib(size)} MiB to hold beside ${mib(this.used)} MiB in use. Use a smaller batch, or drop tensors that are no longer needed.`,
       )
     this.#look()
   }

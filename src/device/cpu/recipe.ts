@@ -8,6 +8,8 @@ export interface Recipe {
   /** Bytes of memory, shared by all threads, that lives from the first stage to the last; 0 for none. */
   readonly workspace: number
   readonly stages: readonly Stage[]
+  /** Whether an output may lie over an input that is read place by place: no place is read again once it is written. */
+  readonly inPlace?: boolean
 }
 
 export interface Stage {

@@ -1,8 +1,7 @@
 import { sizeOf } from '../../shape.ts'
 import { contiguous, isContiguous, type View } from '../../view.ts'
-import type { ChainKernel, FusedKernel, Kernel } from '../kernel.ts'
+import type { ChainKernel, Kernel } from '../kernel.ts'
 import { outputSizes } from '../outputs.ts'
-import { joinDims } from '../text/grid.ts'
 import { followed } from './follow.ts'
 import { copyKernel } from './loop.ts'
 import type { Recipe, RecipeOptions, Stage } from './recipe.ts'
@@ -60,7 +59,9 @@ class Writer implements Script {
   #chain({ first, after, link, keeps }: ChainKernel, from: readonly From[], outs: readonly number[]): void {
     const rest = from.slice(first.inputs.length)
     const own = keeps ? outs.slice(1) : outs
-    const between = keeps ? outs[0]! : (inPlace(after, own) ?? this.#temporary(4 * sizeOf(first.out)))
+    const over = own[after.stores.findIndex(({ level }) => level === 'element')]
+    const inPlace = over !== undefined && recipeOf(after, this.#options).inPlace
+    const between = keeps ? outs[0]! : inPlace ? over : this.#temporary(4 * sizeOf(first.out))
     const before = this.#prepared(first, from.slice(0, first.inputs.length), [between])
     const behind = this.#prepared(
       after,
@@ -112,22 +113,6 @@ class Writer implements Script {
   #temporary(bytes: number): number {
     return this.#fixed + this.temporaries.push(bytes) - 1
   }
-}
-
-/** Where loops may write over what they read, place by place: then no buffer is needed between. */
-function inPlace(
-  { dims, stores, out, inputs, values }: FusedKernel,
-  outs: readonly number[],
-): number | undefined {
-  if (dims.length > 0 || values.some(({ kind }) => kind === 'reduce') || sizeOf(out) === 0) return undefined
-  // The last vector of a line that is no multiple of four overlaps the one before, whose places it computes again.
-  const lines = joinDims(
-    out,
-    inputs.filter((view) => view !== null),
-  ).shape
-  const line = lines.at(-1) ?? 1
-  if (line < 16 || line % 4 !== 0) return undefined
-  return outs[stores.findIndex(({ level }) => level === 'element')]
 }
 
 /** Whether a kernel can read an input as it lies. */

@@ -177,10 +177,7 @@ function transformInputs(
     })
     f.for(group, 0, groups, 1, () => {
       const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), z)
-      const to = f.let(i32.add(v, groupAt(group, from)))
-      transformWindows(f, inputs, half, lanes, (product, value) => {
-        f.do(v128.store(to, value, product * layout.vPlane))
-      })
+      transformWindows(f, inputs, half, lanes, i32.add(v, groupAt(group, from)), layout.vPlane)
     })
     f.set(x, i32.add(x, planeSize))
     f.set(v, i32.add(v, 32))
@@ -251,13 +248,11 @@ function transformOutputs(f: Func, { plane, weights }: Convolution, layout: Layo
   f.for(c, 0, weights.to, 1, () => {
     f.for(group, 0, groups, 1, () => {
       const source = f.let(i32.add(m, groupAt(group, to)))
-      const places = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
-      const lanes = alwaysFull
-        ? places
-        : places.map(({ at, offset }, lane) => {
-            const isTile = i32.ltS(i32.add(i32.shl(group, 2), lane), tiles)
-            return { at: f.let(select(isTile, at, spare)), offset }
-          })
+      const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
+      if (!alwaysFull)
+        lanes.addresses.forEach((at, lane) => {
+          f.set(at, select(i32.ltS(i32.add(i32.shl(group, 2), lane), tiles), at, spare))
+        })
       transform2d(
         f,
         // Columns first, so that rows come out, ready to be stored.

@@ -181,10 +181,8 @@ function transformOperand(
     const to = f.let(i32.add(i32.add(f.scratch, operand.at), at))
     const entry = f.let(table)
     f.for(tile, 0, tiles, 1, () => {
-      const place = f.let(i32.add(z, i32.load(entry)))
-      transformWindows(f, windows, half, lanesApart(place, half.bytes), (product, value) => {
-        f.do(v128.store(to, value, product * operand.plane))
-      })
+      const lanes = lanesApart(f, i32.add(z, i32.load(entry)), half.bytes)
+      transformWindows(f, windows, half, lanes, to, operand.plane)
       f.set(entry, i32.add(entry, 4))
       f.set(to, i32.add(to, 4 * width))
     })

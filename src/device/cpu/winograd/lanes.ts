@@ -1,5 +1,5 @@
 import { type I32, i32, type V128, v128 } from '../wasm/expr.ts'
-import type { Func } from '../wasm/func.ts'
+import type { Func, Local } from '../wasm/func.ts'
 import type { Transform } from './filter.ts'
 
 /** The first `count` columns of a 4 x 4 matrix given by its rows. */
@@ -16,30 +16,36 @@ export function transposed(f: Func, [a, b, c, d]: readonly V128[], count: number
   return columns
 }
 
-/** Where the numbers of a lane begin: `offset` bytes from `at`. */
-export interface Lane {
-  readonly at: I32
-  readonly offset: number
+/** Where the numbers of four lanes begin: each at an address of its own, or all `apart` bytes from the one before. */
+export interface Lanes {
+  readonly addresses: readonly Local<'i32'>[]
+  readonly apart: number
 }
 
+const laneAt = ({ addresses, apart }: Lanes, lane: number): [I32, number] =>
+  addresses.length === 4 ? [addresses[lane]!, 0] : [addresses[0]!, lane * apart]
+
 /** `count` vectors: vector i holds the i-th number of each lane, from `offset` bytes on. */
-export function gather(f: Func, lanes: readonly Lane[], offset: number, count: number): V128[] {
+export function gather(f: Func, lanes: Lanes, offset: number, count: number): V128[] {
   const vectors: V128[] = []
   for (let i = 0; i < count; i += 4) {
     const left = Math.min(4, count - i)
     const load = left === 1 ? v128.load32Zero : left === 2 ? v128.load64Zero : v128.load
-    const rows = lanes.map((lane) => f.let(load(lane.at, lane.offset + offset + 4 * i)))
+    const rows = [0, 1, 2, 3].map((lane) => {
+      const [at, from] = laneAt(lanes, lane)
+      return f.let(load(at, from + offset + 4 * i))
+    })
     vectors.push(...transposed(f, rows, left))
   }
   return vectors
 }
 
 /** Stores the i-th number of each lane from vector i; the count is a multiple of 4. */
-export function scatter(f: Func, lanes: readonly Lane[], offset: number, vectors: readonly V128[]): void {
+export function scatter(f: Func, lanes: Lanes, offset: number, vectors: readonly V128[]): void {
   for (let i = 0; i < vectors.length; i += 4)
-    transposed(f, vectors.slice(i, i + 4), 4).forEach((row, l) => {
-      const lane = lanes[l]!
-      f.do(v128.store(lane.at, row, lane.offset + offset + 4 * i))
+    transposed(f, vectors.slice(i, i + 4), 4).forEach((row, lane) => {
+      const [at, from] = laneAt(lanes, lane)
+      f.do(v128.store(at, row, from + offset + 4 * i))
     })
 }
 
@@ -66,10 +72,11 @@ export function transform2d(
   })
 }
 
-/** Loads of four addresses that lie in a table, and the place they count from. */
-export const lanesFromTable = (f: Func, entry: I32, from: I32): Lane[] =>
-  [0, 1, 2, 3].map((lane) => ({ at: f.let(i32.add(i32.load(entry, 4 * lane), from)), offset: 0 }))
+/** Four lanes whose places, from `from` on, are in a table. */
+export const lanesFromTable = (f: Func, entry: I32, from: I32): Lanes => ({
+  addresses: [0, 1, 2, 3].map((lane) => f.let(i32.add(i32.load(entry, 4 * lane), from))),
+  apart: 0,
+})
 
 /** Four lanes at equal distances in bytes. */
-export const lanesApart = (at: I32, distance: number): Lane[] =>
-  [0, 1, 2, 3].map((lane) => ({ at, offset: lane * distance }))
+export const lanesApart = (f: Func, at: I32, apart: number): Lanes => ({ addresses: [f.let(at)], apart })

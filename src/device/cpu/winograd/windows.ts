@@ -1,7 +1,7 @@
 import { f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
 import { type Plane, roundUp, spread, type Windows } from './axis.ts'
-import { gather, type Lane } from './lanes.ts'
+import { gather, type Lanes } from './lanes.ts'
 
 /**
  * Windows whose rows are transformed already, Z[products][image][tile row][column]: the windows of a tile row share
@@ -101,16 +101,21 @@ function alongRow(
 const loadThree = (address: I32, offset: number): V128 =>
   v128.load32Lane(address, v128.load64Zero(address, offset), 2, offset + 8)
 
-/** The second part: the windows of four lanes; `store` gets every product, by its number. */
+/** The second part: the windows of four lanes; products go to `to`, `plane` bytes apart. */
 export function transformWindows(
   f: Func,
   { rows, cols }: Plane<Windows>,
   half: Half,
-  lanes: readonly Lane[],
-  store: (product: number, value: V128) => void,
+  lanes: Lanes,
+  to: I32,
+  plane: number,
 ): void {
-  for (let i = 0; i < rows.products; i++)
-    cols.transform(f, gather(f, lanes, i * half.plane, cols.inputs)).forEach((value, j) => {
-      store(i * cols.products + j, value)
+  const [out, i] = [f.let(to), f.local('i32')]
+  f.for(i, 0, rows.products, 1, () => {
+    cols.transform(f, gather(f, lanes, 0, cols.inputs)).forEach((value, j) => {
+      f.do(v128.store(out, value, j * plane))
     })
+    for (const at of lanes.addresses) f.set(at, i32.add(at, half.plane))
+    f.set(out, i32.add(out, cols.products * plane))
+  })
 }
