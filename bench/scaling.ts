@@ -169,8 +169,8 @@ const command = new Command('bench:scaling')
 
 async function run(asked: readonly string[], { device }: { device?: string }): Promise<void> {
   for (const name of asked) oneOf('table', name, tableNames)
-  const { name } = await choose(await fastestDevice(device))
-  console.log(`${machine}; ${name}; the fastest of ${ROUNDS} samples`)
+  const { name, description } = await choose(await fastestDevice(device))
+  console.log(`${machine}; ${name}: ${description}; the fastest of ${ROUNDS} samples`)
   for (const table of tableNames) if (asked.length === 0 || asked.includes(table)) await tables[table]()
 }
 

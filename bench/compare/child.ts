@@ -28,7 +28,7 @@ export function start({ command, args, env }: Program): ChildProcessWithoutNullS
 }
 
 /** Seconds within which a process has to answer. */
-export const PATIENCE = 400
+const PATIENCE = 400
 
 /** A participant's process, asked one thing after the other. */
 export class Child {

@@ -7,10 +7,10 @@ import { serve } from './serve.ts'
 // kdgrad's own process: `kdgrad.ts <device>`.
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
-const { name } = await device(process.argv[2]!)
+const { name, description } = await device(process.argv[2]!)
 
 await serve<AnyTensor>({
-  version: `kdgrad ${version}, ${name}`,
+  version: `kdgrad ${version}, ${name}: ${description}`,
   compute: (task, inputs, params) => ({ run: tasks[task](inputs, params) }),
   sizeOf: (result) => result.size,
   read: (result) => result.data(),

@@ -119,6 +119,7 @@ function extremeGrads(g: Tensor, first: Tensor<'bool'>, second: Tensor<'bool'>):
 export const neg = unary('neg', '-a', (g) => g.neg())
 export const abs = unary('abs', 'Math.abs(a)', (g, x) => g.mul(sign(x)), away)
 export const exp = unary('exp', 'Math.exp(a)', (g, _x, y) => g.mul(y))
+/** The natural logarithm: -Infinity at 0, NaN below. */
 export const log = unary('log', 'log(a)', (g, x) => g.div(x), away)
 export const sqrt = unary('sqrt', 'Math.sqrt(a)', (g, _x, y) => g.div(y.mul(2)), away)
 /** 1 / sqrt(x), as `torch.rsqrt`. */
@@ -126,7 +127,9 @@ export const rsqrt = unary('rsqrt', '1.0 / Math.sqrt(a)', (g, x, y) => g.mul(y).
 export const square = unary('square', 'a * a', (g, x) => g.mul(x).mul(2))
 export const reciprocal = unary('reciprocal', '1.0 / a', (g, _x, y) => g.mul(y.square()).neg(), away)
 export const atan = unary('atan', 'Math.atan(a)', (g, x) => g.div(x.square().add(1)))
+/** The hyperbolic tangent. */
 export const tanh = unary('tanh', 'tanh(a)', (g, _x, y) => g.mul(y.square().neg().add(1)))
+/** 1 / (1 + exp(-x)), without overflow. */
 export const sigmoid = unary('sigmoid', 'sigmoid(a)', (g, _x, y) => g.mul(y.mul(y.neg().add(1))))
 
 /** max(x, 0); the gradient at 0 is 0. NaN stays NaN. */

@@ -63,14 +63,14 @@ describe.each(passes)('%s', (pass) => {
       fc.property(geometries, size(3), (geometry, threads) => {
         expect(errorOf(geometry, pass, threads)).toBeLessThan(2e-6)
       }),
-      { numRuns: 150 },
+      { numRuns: 120 },
     )
   })
 
   const depthwise = (images: number, groups: number, side: number, stride = 1) =>
     square([images, 1, 1, side], { groups, stride })
   const cases: readonly (readonly [string, Geometry])[] = [
-    ['images of a usual size', square([4, 16, 24, 16])],
+    ['images of a usual size', square([2, 8, 16, 16])],
     ['planes in bands of rows', { ...square([2, 3, 10, 1]), plane: [37, 41] }],
     [
       'bands of strided rows',
@@ -109,7 +109,7 @@ describe.each(passes)('%s', (pass) => {
         const kinds = (x: ArrayLike<number>) => Array.from(x, (v) => (Number.isFinite(v) ? 0 : v))
         expect(kinds(got)).toEqual(kinds(convolution(geometry, pass, data)))
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 
@@ -164,5 +164,5 @@ test.each([
   ['inputGrad', 5e-7],
   ['weightGrad', 1e-6],
 ] as const)('stays accurate over long sums: %s', (pass, most) => {
-  expect(errorOf(square([pass === 'weightGrad' ? 40 : 1, 512, 8, 4]), pass)).toBeLessThan(most)
+  expect(errorOf(square(pass === 'weightGrad' ? [60, 16, 8, 4] : [1, 512, 8, 4]), pass)).toBeLessThan(most)
 })

@@ -186,6 +186,7 @@ const IDIOMS: Readonly<Record<string, (a: number, b: number, c: number) => numbe
   '!(a < b) ? c : a': (a, b, c) => (a < b ? a : c),
   '!(a == b) ? c : a': (a, b, c) => (a === b ? a : c),
   'a < 2.0 || a >= 2.0 ? b : c': (a, b, c) => (a < 2 || a >= 2 ? b : c),
+  'a < 2.0 || a >= b ? c : 1.0': (a, b, c) => (a < 2 || a >= b ? c : 1),
   'a < b || a >= b ? c : 1.0': (a, b, c) => (a < b || a >= b ? c : 1),
   'Math.max(a, 0.0)': (a) => Math.max(a, 0),
   'Math.min(-0.0, a)': (a) => Math.min(-0, a),

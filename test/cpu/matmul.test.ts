@@ -99,6 +99,14 @@ test('every plan is right for every shape', () => {
   )
 })
 
+test('no block of a long sum is too short to be packed', () => {
+  // Blocks of 256 numbers, or of any multiple of 4 near, would leave one number over.
+  const [m, k, n] = [8, 63 * 256 + 1, 8]
+  const { kernel, sizes } = kernelOf(plain(m, k, n, [TRANSPOSED, TRANSPOSED]))
+  const inputs = inputsOf(sizes)
+  for (const recipe of recipesOf(kernel, 1)) compare(kernel, inputs, runInParts(recipe, inputs, [m * n])[0]!)
+})
+
 describe.each([
   ['NN', PLAIN, PLAIN],
   ['NT', PLAIN, TRANSPOSED],

@@ -107,8 +107,16 @@ const ERF = [
 export function erf(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const t = f.let(f32x4.pmax(minusSize(value), f32x4.const(-4)))
-  const g = f.let(f32x4.mulAdd(estrin(t, f.let(f32x4.mul(t, t)), ERF), t, t))
-  const { q, bits } = split(f, g, 127)
+  const more = f.let(f32x4.mul(estrin(t, f.let(f32x4.mul(t, t)), ERF), t))
+  // As in `split`, but g = t + more is never rounded where its last digits count.
+  const bits = f.let(
+    f32x4.mulAdd(f.let(f32x4.add(t, more)), f32x4.const(Math.LOG2E), f32x4.const(ROUND + 127)),
+  )
+  const n = f.let(f32x4.sub(bits, f32x4.const(ROUND + 127)))
+  const high = f.let(f32x4.mulSub(n, f32x4.const(LN2_HIGH), t))
+  const low = f.let(f32x4.mulSub(n, f32x4.const(LN2_LOW), more))
+  const r = f.let(f32x4.add(high, low))
+  const q = f32x4.add(high, f32x4.mulAdd(horner(r, EXP), f32x4.mul(r, r), low))
   const scale = f.let(i32x4.shl(bits, 23))
   const size = f32x4.mulSub(q, scale, f32x4.sub(f32x4.const(1), scale))
   return f.let(v128.or(size, signOf(value)))

@@ -2,7 +2,7 @@ import type { Axis, Correlation } from './correlation.ts'
 import { type Planes, planesOf } from './planes.ts'
 import { PLACE, type Tile, TOTALS } from './tile.ts'
 
-/** A record of the table of phases, in bytes: where each number lies. All but `weights` and `perChannel` are bounds. */
+/** A record of the table of phases, in bytes: where each number lies. All but `weights` are bounds of a table's part. */
 export const PHASE = { taps: 0, tapsEnd: 4, places: 8, placesEnd: 12, weights: 16, bytes: 32 } as const
 
 /** An entry of an axis' table: a `Phase`. */

@@ -1,6 +1,6 @@
 import { f32, type I32, type Index, i32, v128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
-import { copyRows } from '../winograd/planes.ts'
+import { copyRows } from './copy.ts'
 import type { Axis } from './correlation.ts'
 
 /** How the planes lie that a correlation reads: where they are, or copied with zeros around. All sizes in bytes. */

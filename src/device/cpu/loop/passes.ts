@@ -23,7 +23,7 @@ export interface Pass {
 }
 
 /** Up to this many instructions are rather done again in a later pass than stored and loaded. */
-const CHEAP = 10
+const CHEAP = 4
 
 /** `lane` is the dim along which vectors lie; `scratch` the most values that may be kept in scratch memory. */
 export function passesOf(program: Program, lane: number, scratch: number): Passes {

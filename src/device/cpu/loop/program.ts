@@ -75,7 +75,7 @@ export function reachable(
 
 /** Instructions for a vector, roughly. */
 const COSTS: Partial<Record<Op, number>> = {
-  div: 4,
+  div: 5,
   sqrt: 5,
   min: 6,
   max: 6,

@@ -1,12 +1,13 @@
 import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
-import { type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
+import { type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
-import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread, tilesOf } from './axis.ts'
+import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread } from './axis.ts'
 import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
-import { lanesFromTable, scatter, transform2d } from './lanes.ts'
-import { copyRows, zero } from './planes.ts'
+import { lanesFromTable } from './lanes.ts'
+import { type HalfOutputs, halfOutputsOf, transformOutputRows, transformTiles } from './outputs.ts'
 import { forProducts, keepSums, sumPanels, tileTime } from './product.ts'
+import { zero } from './rows.ts'
 import { transformWeights, type Weights, weightBytes, weightPlane } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
 
@@ -33,20 +34,13 @@ interface Layout {
   readonly vPlane: number
   readonly m: number
   readonly mPlane: number
-  /** Outputs of one channel, in whole tiles; where these fit the plane they go to y at once. */
+  /** Outputs of one channel, their rows still products. */
+  readonly halfOutputs: HalfOutputs
   readonly outputs: number
-  readonly outputRow: number
-  readonly outputImage: number
-  /** Room for the outputs of a tile that there is none of. */
-  readonly spare: number
   readonly bytes: number
 }
 
-const fits = ({ rows, cols }: Plane): boolean =>
-  rows.out % rows.scheme.outputs === 0 && cols.out % cols.scheme.outputs === 0
-
 function layoutOf({ images, plane, weights }: Convolution, threads: number): Layout {
-  const { rows, cols } = plane
   const to = roundUp(weights.to, 4)
   const blocks = blocksOf(images, plane, {
     tile: 4 * productsOf(plane) * (weights.from + to),
@@ -56,8 +50,7 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
   })
   const panels = Math.ceil(blocks.tiles / 8)
   const half = halfOf(inputsOf(plane), blocks.images, blocks.tileRows)
-  const outputRow = 4 * (fits(plane) ? cols.out : cols.tiles * cols.scheme.outputs)
-  const planeOut = fits(plane) ? weights.to * rows.out : blocks.tileRows * rows.scheme.outputs
+  const halfOutputs = halfOutputsOf(plane, blocks.images, blocks.tileRows)
   const [vPlane, mPlane] = [spread(32 * panels * weights.from), spread(32 * panels * to)]
   let bytes = 0
   const take = (size: number) => {
@@ -76,10 +69,8 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
     vPlane,
     m: take(productsOf(plane) * mPlane),
     mPlane,
-    outputs: take(fits(plane) ? 0 : blocks.images * planeOut * outputRow),
-    outputRow,
-    outputImage: planeOut * outputRow,
-    spare: take(rows.scheme.outputs * outputRow),
+    halfOutputs,
+    outputs: take(halfOutputs.bytes),
     bytes,
   }
 }
@@ -127,8 +118,8 @@ export function convolutionRecipe(convolution: Convolution, { threads }: RecipeO
 
 /** Each tile's first input and first output, as distances in bytes. */
 function writeTables(f: Func, { plane }: Convolution, layout: Layout): void {
-  const { blocks, half } = layout
-  const [down, across] = [plane.rows.scheme, plane.cols.scheme]
+  const { blocks, half, halfOutputs } = layout
+  const across = plane.cols.scheme
   const at = f.let(f.scratch)
   const write = (input: I32, output: I32) => {
     f.do(i32.store(at, input, layout.inputTable))
@@ -140,11 +131,12 @@ function writeTables(f: Func, { plane }: Convolution, layout: Layout): void {
       i32.add(i32.mul(image, imageSize), i32.add(i32.mul(row, rowSize), i32.mul(col, colSize)))
     write(
       place(half.image, half.row, 4 * across.step),
-      place(layout.outputImage, down.outputs * layout.outputRow, 4 * across.outputs),
+      place(halfOutputs.image, halfOutputs.row, 4 * across.outputs),
     )
   })
-  // The last panel's other lanes read what is there; what they give is not stored.
-  for (let tile = blocks.tiles; tile < 8 * layout.panels; tile++) write(i32.const(0), i32.const(0))
+  // The last panel's other lanes read what is there; nobody reads what they give.
+  for (let tile = blocks.tiles; tile < 8 * layout.panels; tile++)
+    write(i32.const(0), i32.const(halfOutputs.spare))
 }
 
 const panelsIn = (f: Func, tiles: I32): I32 => f.let(i32.shrU(i32.add(tiles, 7), 3))
@@ -231,58 +223,32 @@ function multiply(f: Func, { plane, weights }: Convolution, layout: Layout, exte
 }
 
 /** From M to y (argument 2). */
-function transformOutputs(f: Func, { plane, weights }: Convolution, layout: Layout, extent: Extent): void {
-  const { rows, cols } = plane
-  const { image, images, tileRow, tiles } = extent
+function transformOutputs(
+  f: Func,
+  { plane, weights }: Convolution,
+  { halfOutputs, ...layout }: Layout,
+  { image, images, tileRow, tileRows, tiles }: Extent,
+): void {
   const to = roundUp(weights.to, 4)
-  const planeSize = 4 * rows.out * cols.out
-  const first = i32.mul(tileRow, 4 * rows.scheme.outputs * cols.out)
-  const y = f.let(i32.add(f.pointer(2), i32.add(i32.mul(image, weights.to * planeSize), first)))
+  const planeSize = 4 * plane.rows.out * plane.cols.out
+  const y = f.let(i32.add(f.pointer(2), i32.mul(image, weights.to * planeSize)))
   const groups = f.let(i32.shrU(i32.add(tiles, 3), 2))
+  const outputs = f.let(i32.add(f.scratch, layout.outputs))
   const table = f.let(i32.add(f.scratch, layout.outputTable))
   const m = f.let(i32.add(f.scratch, layout.m))
-  const spare = f.let(i32.add(f.scratch, layout.spare))
-  const outputs = fits(plane) ? y : f.let(i32.add(f.scratch, layout.outputs))
   const [c, i, group] = [f.local('i32'), f.local('i32'), f.local('i32')]
-  const alwaysFull = (layout.blocks.tileRows === rows.tiles ? tilesOf(plane) : cols.tiles) % 4 === 0
   f.for(c, 0, weights.to, 1, () => {
     f.for(group, 0, groups, 1, () => {
-      const source = f.let(i32.add(m, groupAt(group, to)))
       const lanes = lanesFromTable(f, f.let(i32.add(table, i32.shl(group, 4))), outputs)
-      if (!alwaysFull)
-        lanes.addresses.forEach((at, lane) => {
-          f.set(at, select(i32.ltS(i32.add(i32.shl(group, 2), lane), tiles), at, spare))
-        })
-      transform2d(
-        f,
-        // Columns first, so that rows come out, ready to be stored.
-        [cols.scheme.output, rows.scheme.output],
-        cols.scheme.products,
-        (col) =>
-          Array.from({ length: rows.scheme.products }, (_, row) =>
-            f.let(v128.load(source, (row * cols.scheme.products + col) * layout.mPlane)),
-          ),
-        (row, values) => scatter(f, lanes, row * layout.outputRow, values),
-      )
+      transformTiles(f, plane, halfOutputs, i32.add(m, groupAt(group, to)), layout.mPlane, lanes)
     })
-    if (!fits(plane)) {
-      const [source, target] = [f.let(outputs), f.let(y)]
-      f.for(i, 0, images, 1, () => {
-        const from = { at: source, stride: layout.outputRow }
-        copyRows(f, from, { at: target, stride: 4 * cols.out }, rowsIn(f, plane, extent), cols.out)
-        f.set(source, i32.add(source, layout.outputImage))
-        f.set(target, i32.add(target, weights.to * planeSize))
-      })
-    }
+    const [source, target] = [f.let(outputs), f.let(y)]
+    f.for(i, 0, images, 1, () => {
+      transformOutputRows(f, plane, halfOutputs, source, target, [tileRow, i32.add(tileRow, tileRows)])
+      f.set(source, i32.add(source, halfOutputs.image))
+      f.set(target, i32.add(target, weights.to * planeSize))
+    })
     f.set(y, i32.add(y, planeSize))
     f.set(m, i32.add(m, 32))
   })
-}
-
-/** Rows of outputs in a block of an image. */
-function rowsIn(f: Func, { rows }: Plane, { tileRow, tileRows }: Extent): Index {
-  if (tileRow === 0 && tileRows === rows.tiles) return rows.out
-  const whole = f.let(i32.mul(tileRows, rows.scheme.outputs))
-  const left = f.let(i32.sub(rows.out, i32.mul(tileRow, rows.scheme.outputs)))
-  return select(i32.ltS(whole, left), whole, left)
 }

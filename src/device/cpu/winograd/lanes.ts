@@ -25,15 +25,15 @@ export interface Lanes {
 const laneAt = ({ addresses, apart }: Lanes, lane: number): [I32, number] =>
   addresses.length === 4 ? [addresses[lane]!, 0] : [addresses[0]!, lane * apart]
 
-/** `count` vectors: vector i holds the i-th number of each lane, from `offset` bytes on. */
-export function gather(f: Func, lanes: Lanes, offset: number, count: number): V128[] {
+/** `count` vectors: vector i holds the i-th number of each lane. */
+export function gather(f: Func, lanes: Lanes, count: number): V128[] {
   const vectors: V128[] = []
   for (let i = 0; i < count; i += 4) {
     const left = Math.min(4, count - i)
     const load = left === 1 ? v128.load32Zero : left === 2 ? v128.load64Zero : v128.load
     const rows = [0, 1, 2, 3].map((lane) => {
       const [at, from] = laneAt(lanes, lane)
-      return f.let(load(at, from + offset + 4 * i))
+      return f.let(load(at, from + 4 * i))
     })
     vectors.push(...transposed(f, rows, left))
   }
@@ -41,11 +41,11 @@ export function gather(f: Func, lanes: Lanes, offset: number, count: number): V1
 }
 
 /** Stores the i-th number of each lane from vector i; the count is a multiple of 4. */
-export function scatter(f: Func, lanes: Lanes, offset: number, vectors: readonly V128[]): void {
+export function scatter(f: Func, lanes: Lanes, vectors: readonly V128[]): void {
   for (let i = 0; i < vectors.length; i += 4)
     transposed(f, vectors.slice(i, i + 4), 4).forEach((row, lane) => {
       const [at, from] = laneAt(lanes, lane)
-      f.do(v128.store(at, row, from + offset + 4 * i))
+      f.do(v128.store(at, row, from + 4 * i))
     })
 }
 

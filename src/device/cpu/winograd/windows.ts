@@ -1,7 +1,8 @@
-import { f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
-import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, type I32, type Index, i32, v128 } from '../wasm/expr.ts'
+import type { Func } from '../wasm/func.ts'
 import { type Plane, roundUp, spread, type Windows } from './axis.ts'
 import { gather, type Lanes } from './lanes.ts'
+import { alongRow, loadLanes } from './rows.ts'
 
 /**
  * Windows whose rows are transformed already, Z[products][image][tile row][column]: the windows of a tile row share
@@ -16,7 +17,7 @@ export interface Half {
 }
 
 export function halfOf({ rows, cols }: Plane<Windows>, images: number, tileRows: number): Half {
-  // A row of less than a vector is stored as one, with zeros behind.
+  // A row of less than a vector is stored as one whole vector.
   const width = Math.max(cols.step * (cols.tiles - 1) + cols.inputs, cols.before + 4)
   const row = 4 * roundUp(width, 4)
   const plane = spread(images * tileRows * row)
@@ -30,21 +31,20 @@ export function transformRows(
   half: Half,
   source: I32,
   target: I32,
-  [lo, hi]: readonly [I32 | number, I32 | number],
+  [lo, hi]: readonly [Index, Index],
 ): void {
   const rowSize = 4 * cols.size
   const to = f.let(i32.add(target, 4 * cols.before))
   /** The window's rows [above, below) are in the plane, from `from` on. */
   const tileRow = (from: I32, above: number, below: number) => {
-    const vector = (at: I32, out: I32, place: number, load: (address: I32, offset: number) => V128) => {
+    alongRow(f, width(cols), from, to, (at, out, place, lanes) => {
       const window = Array.from({ length: rows.inputs }, (_, r) =>
-        r < above || r >= below ? f32x4.const(0) : f.let(load(at, (r - above) * rowSize + place)),
+        r < above || r >= below ? f32x4.const(0) : f.let(loadLanes(at, (r - above) * rowSize + place, lanes)),
       )
       rows.transform(f, window).forEach((value, i) => {
         f.do(v128.store(out, value, i * half.plane + place))
       })
-    }
-    alongRow(f, width(cols), from, to, vector)
+    })
   }
   const tile = f.local('i32')
   f.for(tile, lo, hi, 1, () => {
@@ -76,31 +76,6 @@ const edges = ({ size, before, step, tiles, inputs }: Windows): number[] =>
     return first < 0 || first + inputs > size
   })
 
-/** Hands out the vectors of a row of `width` floats, the last again from further left; rows of less than one alone. */
-function alongRow(
-  f: Func,
-  width: number,
-  from: I32,
-  to: Local<'i32'>,
-  vector: (at: I32, out: I32, place: number, load: (address: I32, offset: number) => V128) => void,
-): void {
-  const whole = Math.floor(width / 4)
-  if (whole > 2) {
-    const [at, out, i] = [f.let(from), f.let(to), f.local('i32')]
-    f.for(i, 0, whole, 1, () => {
-      vector(at, out, 0, v128.load)
-      f.set(at, i32.add(at, 16))
-      f.set(out, i32.add(out, 16))
-    })
-  } else for (let i = 0; i < whole; i++) vector(from, to, 16 * i, v128.load)
-  if (width % 4 === 0) return
-  if (width > 4) vector(from, to, 4 * (width - 4), v128.load)
-  else vector(from, to, 0, width === 1 ? v128.load32Zero : width === 2 ? v128.load64Zero : loadThree)
-}
-
-const loadThree = (address: I32, offset: number): V128 =>
-  v128.load32Lane(address, v128.load64Zero(address, offset), 2, offset + 8)
-
 /** The second part: the windows of four lanes; products go to `to`, `plane` bytes apart. */
 export function transformWindows(
   f: Func,
@@ -112,7 +87,7 @@ export function transformWindows(
 ): void {
   const [out, i] = [f.let(to), f.local('i32')]
   f.for(i, 0, rows.products, 1, () => {
-    cols.transform(f, gather(f, lanes, 0, cols.inputs)).forEach((value, j) => {
+    cols.transform(f, gather(f, lanes, cols.inputs)).forEach((value, j) => {
       f.do(v128.store(out, value, j * plane))
     })
     for (const at of lanes.addresses) f.set(at, i32.add(at, half.plane))
