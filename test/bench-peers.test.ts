@@ -54,7 +54,7 @@ const participant = (name: Name, program: Program, threaded = false): Participan
 /** kdgrad's own process, on the sources. */
 const ours: Program = {
   command: process.execPath,
-  args: ['--import', 'tsx', 'bench/compare/kdgrad.ts', 'gpujs-wasm'],
+  args: ['--import', 'tsx', 'bench/compare/kdgrad.ts', 'cpu'],
 }
 
 describe('participants', () => {

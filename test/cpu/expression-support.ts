@@ -1,6 +1,7 @@
 import { emitExpression } from '../../src/device/cpu/expression.ts'
 import { Runtime } from '../../src/device/cpu/runtime.ts'
-import { i32, v128 } from '../../src/device/cpu/wasm/expr.ts'
+import { i32 } from '../../src/device/cpu/wasm/expr.ts'
+import { v128 } from '../../src/device/cpu/wasm/simd.ts'
 import { parseExpression } from '../../src/device/expression.ts'
 
 /** What every engine computes alike. */

@@ -175,11 +175,11 @@ describe('pressure', () => {
   test('comes with 64 MiB and half as much again, and goes with what is freed', () => {
     const memory = new Memory(false)
     expect(memory.pressed).toBe(false)
-    const [a, b] = [memory.allocate(60 * MIB), memory.allocate(10 * MIB)]
+    const [a, b] = [memory.allocate(55 * MIB), memory.allocate(15 * MIB)]
     expect(memory.pressed).toBe(true)
-    memory.free(b, 10 * MIB)
+    memory.free(b, 15 * MIB)
     expect(memory.pressed).toBe(false)
-    memory.free(a, 60 * MIB)
+    memory.free(a, 55 * MIB)
     expect(memory.pressed).toBe(false)
   })
 
@@ -203,12 +203,12 @@ describe('pressure', () => {
 
   test('what is in use stays, and is not taken for garbage again', async () => {
     const memory = new Memory(false)
-    memory.allocate(200 * MIB)
+    memory.allocate(300 * MIB)
     await Promise.all([memory.relieve(), memory.relieve()])
     expect(memory.pressed).toBe(false)
-    memory.allocate(90 * MIB)
+    memory.allocate(100 * MIB)
     expect(memory.pressed).toBe(false)
-    memory.allocate(30 * MIB)
+    memory.allocate(100 * MIB)
     expect(memory.pressed).toBe(true)
   })
 })

@@ -1,8 +1,9 @@
 import type { Compiled } from '../../src/device/cpu/compiled.ts'
 import type { Handle, Runtime } from '../../src/device/cpu/runtime.ts'
 import { Threads } from '../../src/device/cpu/threads.ts'
-import { f32, f32x4, i32, v128 } from '../../src/device/cpu/wasm/expr.ts'
+import { f32, i32 } from '../../src/device/cpu/wasm/expr.ts'
 import type { Routine } from '../../src/device/cpu/wasm/func.ts'
+import { f32x4, v128 } from '../../src/device/cpu/wasm/simd.ts'
 
 /** out[unit] = in[unit] + `plus`, four floats a unit, after `rounds` rounds of work, some nanoseconds each. */
 export const plus = (value: number, rounds = 0): Routine => ({

@@ -1,7 +1,8 @@
 import type { Recipe } from '../../src/device/cpu/recipe.ts'
 import { Runtime } from '../../src/device/cpu/runtime.ts'
-import { f32x4, i32, v128 } from '../../src/device/cpu/wasm/expr.ts'
+import { i32 } from '../../src/device/cpu/wasm/expr.ts'
 import type { Routine } from '../../src/device/cpu/wasm/func.ts'
+import { f32x4, v128 } from '../../src/device/cpu/wasm/simd.ts'
 
 export const runtime = new Runtime()
 

@@ -4,8 +4,9 @@ import type { ReduceKernel } from '../kernel.ts'
 import { joinDims } from '../text/grid.ts'
 import type { Recipe, RecipeOptions } from './recipe.ts'
 import { forRuns, inFours, keyOf, withoutDim } from './runs.ts'
-import { f32, f32x4, type I32, i32, i32x4, select, type V128, v128 } from './wasm/expr.ts'
+import { f32, type I32, i32, select, type V128 } from './wasm/expr.ts'
 import type { Func } from './wasm/func.ts'
+import { f32x4, i32x4, v128 } from './wasm/simd.ts'
 
 /** A line along the dim that is searched: `size` elements, `step` bytes apart. */
 interface Line {

@@ -1,8 +1,9 @@
 import { sizeOf } from '../../shape.ts'
 import type { DeviationKernel } from '../kernel.ts'
 import type { Recipe, RecipeOptions } from './recipe.ts'
-import { type F64, f32, f64, f64x2, type I32, type Index, i32, select, type V128, v128 } from './wasm/expr.ts'
+import { type F64, f32, f64, type I32, type Index, i32, select, type V128 } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
+import { f64x2, v128 } from './wasm/simd.ts'
 
 /** From here on threads share lines, where there are few of them. */
 const LONG = 1 << 14

@@ -3,8 +3,9 @@ import { type Expression, parseExpression } from '../expression.ts'
 import type { CallNode, Node, Op } from '../expression-nodes.ts'
 import { erf, exp, expm1, lanewise, log, log1p, sigmoid, tanh } from './maths.ts'
 import { pow } from './pow.ts'
-import { f32x4, type V128, v128 } from './wasm/expr.ts'
+import type { V128 } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
+import { f32x4, v128 } from './wasm/simd.ts'
 
 /**
  * Four values at once of a kernel's formula over these operands (`a`, `b`, ..., `i0`, ...), which are best locals: each

@@ -1,5 +1,5 @@
-/** Bytes of ballast in the first turn; twice as many in each further one, up to the most, until garbage is collected. */
-const FIRST = 16 * 2 ** 20
+/** Bytes of ballast at first: V8 begins to collect from 64 MiB on. */
+const FIRST = 80 * 2 ** 20
 const MOST = 2 ** 30
 /** Turns after which an engine counts as one that does not collect on demand. */
 const TURNS = 16
@@ -17,7 +17,8 @@ export async function collectGarbage(): Promise<void> {
     sung = true
   })
   for (let i = 0; i < TURNS && !sung; i++) {
-    drop(Math.min(MOST, FIRST * 2 ** i))
+    // Every other turn, twice as much: more at once would have it collect twice, less would let it take its time.
+    if (i % 2 === 0) drop(Math.min(MOST, FIRST * 2 ** (i / 2)))
     await turn()
   }
   // The other registries.

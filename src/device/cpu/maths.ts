@@ -1,5 +1,6 @@
-import { f32, f32x4, f64, i32, i32x4, type V128, v128 } from './wasm/expr.ts'
+import { f32, f64, i32, type V128 } from './wasm/expr.ts'
 import { callMath, type Func, type Local, type MATH } from './wasm/func.ts'
+import { f32x4, i32x4, v128 } from './wasm/simd.ts'
 
 // Functions of four float32 numbers at once, for every float32 number, within two units in the last place. pmin and pmax
 // have the variable first, because then they keep NaN. 1.5 * 2^23 rounds: added to a number it leaves the rounded one in

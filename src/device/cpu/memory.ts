@@ -84,7 +84,7 @@ export class Memory {
     return this.#heap.used > Math.max(this.#least + PRESSURE, this.#least * PRESSURE_GROWTH)
   }
 
-  /** Has garbage collected: some 5 ms. */
+  /** Has garbage collected: some 5 ms, a few tens where the machine is busy. */
   relieve(): Promise<void> {
     this.#relief ??= collectGarbage().then(() => {
       this.#relief = null

@@ -1,6 +1,7 @@
 import { expm1Near, exponentOf, halves, isSpecial, isSubnormal, rounded } from './maths.ts'
-import { f32x4, f64x2, i32x4, type V128, v128 } from './wasm/expr.ts'
+import type { V128 } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
+import { f32x4, f64x2, i32x4, v128 } from './wasm/simd.ts'
 
 // log2(m) = s (...), s = (m - 1) / (m + 1), in s^2, for m from sqrt(1/2) to sqrt(2); in float64, because y magnifies it.
 const LOG2 = [

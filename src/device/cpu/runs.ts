@@ -2,8 +2,9 @@ import { sizeOf } from '../../shape.ts'
 import type { View } from '../../view.ts'
 import { joinDims } from '../text/grid.ts'
 import type { Stage } from './recipe.ts'
-import { f32, f32x4, type I32, type Index, i32, select, v128 } from './wasm/expr.ts'
+import { f32, type I32, type Index, i32, select } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
+import { f32x4, v128 } from './wasm/simd.ts'
 
 /** Calls `four` with the byte offset of every four of `count` elements in a row, then `one` for each that is left. */
 export function inFours(

@@ -2,8 +2,9 @@ import { sizeOf } from '../../shape.ts'
 import type { ArgsortKernel } from '../kernel.ts'
 import type { Recipe, RecipeOptions } from './recipe.ts'
 import { fillRun } from './runs.ts'
-import { f32, type I32, i32, i32x4, select, v128 } from './wasm/expr.ts'
+import { f32, type I32, i32, select } from './wasm/expr.ts'
 import type { Func, Local } from './wasm/func.ts'
+import { i32x4, v128 } from './wasm/simd.ts'
 
 /** Up to this length inserting is faster than counting digits. */
 const SHORT = 48

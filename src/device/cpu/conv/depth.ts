@@ -1,6 +1,7 @@
 import { clear, type Sums } from '../matmul/tile.ts'
-import { f32x4, i32, select, v128 } from '../wasm/expr.ts'
+import { i32, select } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import type { TileInputs } from './tile.ts'
 
 /** Products that are added up one by one; longer sums go in parts, whose errors do not grow with the whole. */

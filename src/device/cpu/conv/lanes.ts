@@ -1,5 +1,6 @@
-import { f32, i32, select, v128 } from '../wasm/expr.ts'
+import { f32, i32, select } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import { transposed } from '../winograd/lanes.ts'
 
 /** Where planes lie whose channels become lanes. */

@@ -1,5 +1,6 @@
-import { f32, type I32, type Index, i32, v128 } from '../wasm/expr.ts'
+import { f32, type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import { copyRows } from './copy.ts'
 import type { Axis } from './correlation.ts'
 

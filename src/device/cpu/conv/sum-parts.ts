@@ -1,5 +1,6 @@
-import { type F32, f32, f32x4, i32, v128 } from '../wasm/expr.ts'
+import { type F32, f32, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 
 /** Panels of sums [parts][groups][channels / 8][step][8], of which the first `taps` are of use. */
 export interface Sums {

@@ -1,6 +1,7 @@
 import { addOuterProduct, newSums, type Sums } from '../matmul/tile.ts'
-import { i32, v128 } from '../wasm/expr.ts'
+import { i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import type { Correlation } from './correlation.ts'
 import { sumTaps } from './depth.ts'
 import { PLACE, type Tile, type TileInputs } from './tile.ts'

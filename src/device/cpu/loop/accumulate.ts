@@ -1,6 +1,7 @@
 import type { FusedReduction } from '../../kernel.ts'
-import { type F64, f32, f32x4, f64, f64x2, i32x4, select, type V128, v128 } from '../wasm/expr.ts'
+import { type F64, f32, f64, select, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, f64x2, i32x4, v128 } from '../wasm/simd.ts'
 
 /** What a reduction has gathered so far. Several copies keep an addition from waiting for the one before. */
 export interface Accumulator {

@@ -1,5 +1,6 @@
-import { type Index, i32, i32x4, index, select, type V128 } from '../wasm/expr.ts'
+import { type Index, i32, index, select, type V128 } from '../wasm/expr.ts'
 import type { Local } from '../wasm/func.ts'
+import { i32x4 } from '../wasm/simd.ts'
 import { type Accumulator, accumulator, laneMask, masked, RUN } from './accumulate.ts'
 import { type Frame, FramePlace, type Position } from './frame.ts'
 import { type Design, LEVELS, type Nest } from './nest.ts'

@@ -1,6 +1,7 @@
 import type { FusedReduction, FusedValue } from '../../kernel.ts'
-import { f32, f32x4, f64, type I32, i32, v128 } from '../wasm/expr.ts'
+import { f32, f64, type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Accumulator, neutral } from './accumulate.ts'
 import { FramePlace } from './frame.ts'
 import type { Design } from './nest.ts'

@@ -1,5 +1,6 @@
-import { f32, f32x4, type I32, type Index, i32, i32x4, index, type V128 } from '../wasm/expr.ts'
+import { f32, type I32, type Index, i32, index, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, i32x4 } from '../wasm/simd.ts'
 import { loadLanes, loadMasked, storeLanes } from './lanes.ts'
 import type { Access } from './space.ts'
 import type { Place } from './values.ts'

@@ -1,6 +1,7 @@
 import type { Range } from '../../../view.ts'
-import { f32x4, type I32, type Index, i32, type Statement, type V128, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32, type Statement, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 
 /** Where the lanes of a vector lie in a buffer. */
 export interface Lanes {

@@ -41,6 +41,7 @@ export function scheduleOf(program: Program): Schedule {
     return [simple, ...tiles]
   })
   return candidates
+    .filter((x) => !process.env.MODE || x.mode === process.env.MODE)
     .map((candidate) => ({ ...candidate, cost: costOfSchedule(program, candidate) }))
     .reduce((best, next) => (next.cost <= best.cost ? next : best))
 }

@@ -1,6 +1,7 @@
 import { emitExpression } from '../expression.ts'
-import { f32, f32x4, type V128 } from '../wasm/expr.ts'
+import { f32, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4 } from '../wasm/simd.ts'
 import { coordinatesIn } from './levels.ts'
 import { type Program, reachable, valueAt } from './program.ts'
 import type { Access } from './space.ts'

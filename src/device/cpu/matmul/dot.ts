@@ -1,6 +1,7 @@
 import type { Recipe } from '../recipe.ts'
-import { f32x4, type I32, type Index, i32, type V128, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { loadLanes, storeLanes, sumsOfLanes } from './lanes.ts'
 import { deeper, inRows, linesOf } from './operands.ts'
 import { type Lines, packLines } from './pack.ts'

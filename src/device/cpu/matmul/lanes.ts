@@ -1,5 +1,6 @@
-import { f32x4, type I32, type V128, v128 } from '../wasm/expr.ts'
+import type { I32, V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 
 /** `count` (1 to 4) numbers in a row as the lowest lanes, zeros above; reads nothing beyond them. */
 export function loadLanes(address: I32, count: number, offset = 0): V128 {

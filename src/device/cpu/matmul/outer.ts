@@ -1,6 +1,7 @@
 import type { Recipe, Stage } from '../recipe.ts'
-import { f32x4, type I32, type Index, i32, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { storeLanes } from './lanes.ts'
 import { deeper, linesOf } from './operands.ts'
 import { packLines, packPanel } from './pack.ts'

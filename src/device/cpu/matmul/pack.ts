@@ -1,5 +1,6 @@
-import { f32, type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
+import { f32, type I32, type Index, i32, select } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import { transposed } from '../winograd/lanes.ts'
 
 /** Lines of numbers in memory; strides in bytes. */

@@ -1,5 +1,6 @@
-import { f32x4, type Index, i32, type V128, v128 } from '../wasm/expr.ts'
+import { type Index, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 
 /**
  * Accumulators of a register tile: `sums[row][vector]` holds columns 4 * vector .. 4 * vector + 3 of that row. V8 runs

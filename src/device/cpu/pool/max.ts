@@ -1,8 +1,9 @@
 import type { PoolKernel } from '../../kernel.ts'
 import type { Recipe } from '../recipe.ts'
 import { copyRun, fillRun } from '../runs.ts'
-import { f32, f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
+import { f32, type I32, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import {
   everyNth,
   keyOf,

@@ -1,8 +1,9 @@
 import type { PoolKernel } from '../../kernel.ts'
 import type { Recipe } from '../recipe.ts'
 import { fillRun } from '../runs.ts'
-import { f32, f32x4, type I32, i32, v128 } from '../wasm/expr.ts'
+import { f32, type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { areTiles, keyOf, overFours, rampFrom, type Windows, windowsOf } from './windows.ts'
 
 /** (x, index): the elements at places on their planes; NaN for none. */

@@ -1,7 +1,8 @@
 import type { Shape } from '../../../shape.ts'
 import type { PoolKernel } from '../../kernel.ts'
-import { f32x4, type I32, type Index, i32, select, type V128, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32, select, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 
 /** How windows lie on the planes of a pooling kernel. */
 export interface Windows {

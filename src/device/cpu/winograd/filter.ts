@@ -1,5 +1,6 @@
-import { f32x4, type V128 } from '../wasm/expr.ts'
+import type { V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4 } from '../wasm/simd.ts'
 
 /** Linear in its values: takes some, gives others, all in variables. */
 export type Transform = (f: Func, values: readonly V128[]) => V128[]

@@ -1,5 +1,6 @@
-import { type I32, i32, type V128, v128 } from '../wasm/expr.ts'
+import { type I32, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import type { Transform } from './filter.ts'
 
 /** The first `count` columns of a 4 x 4 matrix given by its rows. */

@@ -1,5 +1,6 @@
-import { type I32, type Index, i32, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { v128 } from '../wasm/simd.ts'
 import { type Plane, spread } from './axis.ts'
 import { type Lanes, scatter } from './lanes.ts'
 import { alongRow, storeLanes } from './rows.ts'

@@ -1,6 +1,7 @@
 import { clear, emitTile, evenly, type Sums } from '../matmul/tile.ts'
-import { f32x4, type I32, type Index, i32, select, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32, select } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Plane, productsOf } from './axis.ts'
 
 /** Calls `body` for each product of a window, in order, with the number of its weight. */

@@ -1,4 +1,4 @@
-import { f32x4 } from '../wasm/expr.ts'
+import { f32x4 } from '../wasm/simd.ts'
 import { FOUR_OF_THREE, FOUR_OF_TWO, type Transform } from './filter.ts'
 
 /**

@@ -1,6 +1,7 @@
 import type { Stage } from '../recipe.ts'
-import { f32x4, type I32, i32, type V128, v128 } from '../wasm/expr.ts'
+import { type I32, i32, select, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Axis, type Plane, roundUp, spread, weightsOf } from './axis.ts'
 import { transform2d, transposed } from './lanes.ts'
 import type { ForwardScheme } from './scheme.ts'
@@ -85,7 +86,7 @@ export const gradPlane = (out: number, input: number): number =>
 
 /**
  * The stage that adds up the parts' sums in the workspace (argument 3) in order and turns them into the gradient in the
- * taps (argument 2). A unit is one output channel.
+ * taps (argument 2). A unit is four output channels.
  */
 export function weightsFromSums(
   key: string,
@@ -99,7 +100,9 @@ export function weightsFromSums(
   const { rows, cols } = plane
   const build = (f: Func) => {
     const [output, sums] = [f.pointer(2), f.pointer(3)]
-    const [unit, half] = [f.local('i32'), f.local('i32')]
+    const [unit, row, half] = [f.local('i32'), f.local('i32'), f.local('i32')]
+    // Panels of eight channels are 128 bytes apart, so their halves are not at one distance.
+    const halfAt = (i: I32) => i32.add(i32.shl(i32.shrU(i, 1), 7), i32.shl(i32.and(i, 1), 4))
     const four = (source: I32, target: I32, lanes: number) => {
       const sum = (k: number): V128 => {
         let total = v128.load(source, k * size)
@@ -127,26 +130,27 @@ export function weightsFromSums(
       }
     }
     f.for(unit, f.lo, f.hi, 1, () => {
-      const row = i32.add(i32.mul(i32.shrU(unit, 2), panels * 128), i32.shl(i32.and(unit, 3), 5))
-      const source = f.let(i32.add(sums, row))
-      const target = f.let(i32.add(output, i32.mul(unit, 4 * TAPS * input)))
-      // Panels of eight channels are 128 bytes apart, so their halves are not at one distance.
-      f.for(half, 0, Math.floor(input / 4), 1, () => {
-        const at = f.let(
-          i32.add(source, i32.add(i32.shl(i32.shrU(half, 1), 7), i32.shl(i32.and(half, 1), 4))),
-        )
-        four(at, target, 4)
-        f.set(target, i32.add(target, 16 * TAPS))
+      const first = f.let(i32.shl(unit, 2))
+      const left = f.let(i32.sub(out, first))
+      const count = out % 4 === 0 ? 4 : select(i32.ltS(left, 4), left, i32.const(4))
+      const target = f.let(i32.add(output, i32.mul(first, 4 * TAPS * input)))
+      f.for(row, 0, count, 1, () => {
+        const line = i32.add(i32.mul(unit, panels * 128), i32.shl(row, 5))
+        const source = f.let(i32.add(sums, line))
+        f.for(half, 0, Math.floor(input / 4), 1, () => {
+          four(f.let(i32.add(source, halfAt(half))), target, 4)
+          f.set(target, i32.add(target, 16 * TAPS))
+        })
+        if (input % 4 > 0) {
+          four(f.let(i32.add(source, halfAt(i32.const(Math.floor(input / 4))))), target, input % 4)
+          f.set(target, i32.add(target, 4 * TAPS * (input % 4)))
+        }
       })
-      if (input % 4 > 0) {
-        const last = Math.floor(input / 4)
-        four(f.let(i32.add(source, (last >> 1) * 128 + (last & 1) * 16)), target, input % 4)
-      }
     })
   }
   return {
     routine: { key: `${key} sums`, scratch: 0, build },
-    units: out,
-    cost: 12 * input * parts,
+    units: Math.ceil(out / 4),
+    cost: 4 * 12 * input * parts,
   }
 }

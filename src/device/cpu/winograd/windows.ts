@@ -1,5 +1,6 @@
-import { f32x4, type I32, type Index, i32, v128 } from '../wasm/expr.ts'
+import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
+import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Plane, roundUp, spread, type Windows } from './axis.ts'
 import { gather, type Lanes } from './lanes.ts'
 import { alongRow, loadLanes } from './rows.ts'
