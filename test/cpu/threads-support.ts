@@ -68,9 +68,12 @@ export function sharing(runtime: Runtime, count: number, patience?: number) {
   const share = (compiled: Compiled, pointers: readonly number[], units: number): void => {
     const args = runtime.memory.argumentsAt
     runtime.memory.i32.set(pointers, args / 4)
-    for (let i = 0; !threads.share(compiled, { units, cost: 1e9, args, scratch, stride }); i++)
-      // Workers need a core to start on.
+    const end = performance.now() + 20_000
+    for (let i = 0; !threads.share(compiled, { units, cost: 1e9, args, scratch, stride }); i++) {
+      if (performance.now() > end) throw new Error('the workers do not come')
+      // They need a core to start on.
       if (i > 10) Atomics.wait(nothing, 0, 0, 1)
+    }
   }
   return { threads, share, scratch, stride }
 }

@@ -16,9 +16,12 @@ export interface Job {
   readonly stride: number
 }
 
-/** From how much work on it is shared, in nanoseconds: with workers that still look for jobs, and with sleeping ones. */
+/** From how much work on a job is shared with workers that look for one, in nanoseconds. */
 export const WORTH_SHARING = 8_000
-const WORTH_ASLEEP = 200_000
+/** Sleeping ones are woken for so much work, in one job or in several with hardly a pause between. */
+const WORTH_WAKING = 200_000
+/** The pause, in milliseconds, after which a worker would be asleep again. */
+const PAUSE = 0.05
 /** Looks at a worker's counter before this thread sleeps. */
 const SPINS = 20_000
 /** For how many times what sharing lost this thread goes on alone: doubled by every loss in a row, up to the most. */
@@ -52,6 +55,9 @@ export class Threads {
   /** Nanoseconds of work to do alone first, as sharing lost time: on a busy machine a worker with a share may not run. */
   #owed = 0
   #penance = LEAST_PENANCE
+  /** Nanoseconds of work without a pause that sleeping workers have missed, and when it ends. */
+  #missed = 0
+  #missedUntil = 0
 
   /**
    * Starts `count - 1` workers, which takes them some 50 ms; until then, this thread works alone. A worker later than
@@ -82,7 +88,7 @@ export class Threads {
   }
 
   /**
-   * Shares a job and returns when it is done; false, with nothing done, where this thread had better do it alone.
+   * Shares a job of at least `WORTH_SHARING` and returns when it is done; false, with nothing done, where this thread had better do it alone.
    *
    * @throws DeviceError where a worker failed or is lost.
    */
@@ -90,14 +96,14 @@ export class Threads {
     const { call, number, code } = compiled
     if (!this.#ready(code)) return false
     const asleep = this.#anyAsleep()
-    const worth = asleep ? WORTH_ASLEEP : WORTH_SHARING
-    if (cost < worth) return false
+    if (asleep && !this.#worthWaking(cost)) return false
     if (this.#owed > 0) {
       this.#owed -= cost
       return false
     }
     const { count } = this
     const words = this.#words
+    this.#missed = 0
     words[WORD.task] = TASK.run
     words[WORD.routine] = number
     words[WORD.args] = args
@@ -171,6 +177,7 @@ export class Threads {
     this.#post = (this.#post + 1) | 0
     Atomics.store(this.#words, WORD.post, this.#post)
     // Waking costs this thread some 20 µs.
+    if (asleep) Atomics.notify(this.#words, WORD.post)
   }
 
   #anyAsleep(): boolean {
@@ -183,6 +190,14 @@ export class Threads {
     for (let t = 1; t < this.count; t++)
       if (Atomics.load(this.#words, lineOf(t) + WORKER.done) !== this.#post) return false
     return true
+  }
+
+  #worthWaking(cost: number): boolean {
+    const now = performance.now()
+    if (now > this.#missedUntil + PAUSE) this.#missed = 0
+    this.#missed += cost
+    this.#missedUntil = now + cost / 1e6
+    return this.#missed >= WORTH_WAKING
   }
 
   /** Takes a worker's share of the latest job, where the worker has not. */

@@ -8,15 +8,17 @@ import { forwardScheme, inputGradScheme } from './winograd/scheme.ts'
 /** Products that a direct convolution adds in a nanosecond, and how much faster than that it is worth to be. */
 const DIRECT = 26
 const GAIN = 0.95
+/** Bytes of transformed weights from which on memory is worth more than time. */
+const MOST_WORKSPACE = 2 ** 28
 
 /**
  * The convolution by Winograd's transforms, or null where they do not apply or are no faster: 3 x 3 taps at stride 1
- * with a quarter of the products, at stride 2 with 9/16. A NaN or an infinity spreads over its whole tile, 4 x 4
- * outputs.
+ * with a quarter of the products, at stride 2 with 9/16. A NaN or an infinity spreads over its whole tile: 4 x 4
+ * outputs, 8 x 8 in the input gradient of stride 2.
  */
 export function winogradRecipe(kernel: Conv2dKernel, options: RecipeOptions): Recipe | null {
   const recipe = transformed(kernel, options)
-  if (!recipe) return null
+  if (!recipe || recipe.workspace > MOST_WORKSPACE) return null
   const time = recipe.stages.reduce((sum, { units, cost }) => sum + units * cost, 0)
   return time < GAIN * (productsOf(kernel) / DIRECT) ? recipe : null
 }

@@ -1,7 +1,7 @@
+import { alongRow, loadLanes, storeLanes } from '../rows.ts'
 import { type I32, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { v128 } from '../wasm/simd.ts'
-import { alongRow, loadLanes, storeLanes } from '../winograd/rows.ts'
 
 /** Where rows of floats lie: `stride` bytes apart. */
 export interface Rows {

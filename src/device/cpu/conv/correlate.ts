@@ -1,7 +1,7 @@
 import type { Recipe } from '../recipe.ts'
+import { zero } from '../rows.ts'
 import { type Index, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
-import { zero } from '../winograd/rows.ts'
 import { type Layout, PHASE } from './layout.ts'
 import { copyPlane } from './planes.ts'
 import { writeTables } from './tables.ts'

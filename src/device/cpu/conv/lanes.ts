@@ -1,7 +1,7 @@
+import { transposed } from '../transposed.ts'
 import { f32, i32, select } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
 import { v128 } from '../wasm/simd.ts'
-import { transposed } from '../winograd/lanes.ts'
 
 /** Where planes lie whose channels become lanes. */
 export interface LaneSource {

@@ -41,7 +41,6 @@ export function scheduleOf(program: Program): Schedule {
     return [simple, ...tiles]
   })
   return candidates
-    .filter((x) => !process.env.MODE || x.mode === process.env.MODE)
     .map((candidate) => ({ ...candidate, cost: costOfSchedule(program, candidate) }))
     .reduce((best, next) => (next.cost <= best.cost ? next : best))
 }
@@ -89,9 +88,9 @@ function costOfSchedule(program: Program, { mode, lane, beside }: Omit<Schedule,
     work += beside !== null && isTransposed(access, lane, beside) ? 4 : costOfAccess(access, lane)
   const lines = size((d) => d !== lane)
   const loops = {
-    line: 3 * lines,
+    line: 2 * lines,
     tile: vectors / 2,
-    row: size((d) => !space.dims[d]!.reduced) * (4 + 6 * reductions) + 2 * lines,
+    row: size((d) => !space.dims[d]!.reduced) * (1 + 1.5 * reductions) + lines,
     column: vectors / 4,
   }
   return vectors * work * INSTRUCTION + loops[mode]
@@ -100,6 +99,6 @@ function costOfSchedule(program: Program, { mode, lane, beside }: Omit<Schedule,
 /** Instructions for four elements. */
 function costOfAccess({ strides, ranges }: Access, lane: number): number {
   const stride = Math.abs(strides[lane]!)
-  const moving = stride === 0 ? 0.3 : stride === 1 ? 1 : stride === 2 ? 3 : 12
+  const moving = stride === 0 ? 0.3 : stride === 1 ? 1 : stride === 2 ? 3 : 9
   return moving + (ranges[lane] ? 2 : 0)
 }

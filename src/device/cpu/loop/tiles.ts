@@ -1,6 +1,6 @@
+import { transposed } from '../transposed.ts'
 import { type Index, i32, index, select, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
-import { transposed } from '../winograd/lanes.ts'
 import { type Frame, FramePlace, type Position } from './frame.ts'
 import { loadLanes } from './lanes.ts'
 import { type Design, LEVELS, type Nest } from './nest.ts'

@@ -1,7 +1,7 @@
+import { transposed } from '../transposed.ts'
 import { f32, type I32, type Index, i32, select } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { v128 } from '../wasm/simd.ts'
-import { transposed } from '../winograd/lanes.ts'
 
 /** Lines of numbers in memory; strides in bytes. */
 export interface Lines {

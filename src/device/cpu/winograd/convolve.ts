@@ -1,5 +1,6 @@
 import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { zero } from '../rows.ts'
 import { type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import { inputsOf, keyOf, type Plane, productsOf, roundUp, spread } from './axis.ts'
@@ -7,7 +8,6 @@ import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.
 import { lanesFromTable } from './lanes.ts'
 import { type HalfOutputs, halfOutputsOf, transformOutputRows, transformTiles } from './outputs.ts'
 import { forProducts, keepSums, sumPanels, tileTime } from './product.ts'
-import { zero } from './rows.ts'
 import { transformWeights, type Weights, weightBytes, weightPlane } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'
 

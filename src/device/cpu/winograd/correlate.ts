@@ -1,5 +1,6 @@
 import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { zero } from '../rows.ts'
 import { type I32, i32, select } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
 import {
@@ -18,7 +19,6 @@ import {
 import { type Blocks, blocksOf, type Extent, extentOf, forTiles } from './block.ts'
 import { lanesApart } from './lanes.ts'
 import { forProducts, keepSums, sumPanels, tileTime } from './product.ts'
-import { zero } from './rows.ts'
 import type { ForwardScheme } from './scheme.ts'
 import { gradPlane, weightsFromSums } from './weights.ts'
 import { type Half, halfOf, transformRows, transformWindows } from './windows.ts'

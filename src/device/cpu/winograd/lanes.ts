@@ -1,21 +1,8 @@
+import { transposed } from '../transposed.ts'
 import { type I32, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
 import { v128 } from '../wasm/simd.ts'
 import type { Transform } from './filter.ts'
-
-/** The first `count` columns of a 4 x 4 matrix given by its rows. */
-export function transposed(f: Func, [a, b, c, d]: readonly V128[], count: number): V128[] {
-  const columns: V128[] = []
-  const pair = (picks: readonly [number, number, number, number]) => {
-    const upper = f.let(v128.shuffle32(a!, b!, picks))
-    const lower = f.let(v128.shuffle32(c!, d!, picks))
-    columns.push(f.let(v128.shuffle32(upper, lower, [0, 1, 4, 5])))
-    if (columns.length < count) columns.push(f.let(v128.shuffle32(upper, lower, [2, 3, 6, 7])))
-  }
-  pair([0, 4, 1, 5])
-  if (count > 2) pair([2, 6, 3, 7])
-  return columns
-}
 
 /** Where the numbers of four lanes begin: each at an address of its own, or all `apart` bytes from the one before. */
 export interface Lanes {

@@ -1,9 +1,9 @@
+import { alongRow, storeLanes } from '../rows.ts'
 import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { v128 } from '../wasm/simd.ts'
 import { type Plane, spread } from './axis.ts'
 import { type Lanes, scatter } from './lanes.ts'
-import { alongRow, storeLanes } from './rows.ts'
 
 /** Outputs whose rows are still products, Y[products][image][tile row][column], in whole tiles. */
 export interface HalfOutputs {

@@ -1,9 +1,10 @@
 import type { Stage } from '../recipe.ts'
+import { transposed } from '../transposed.ts'
 import { type I32, i32, select, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Axis, type Plane, roundUp, spread, weightsOf } from './axis.ts'
-import { transform2d, transposed } from './lanes.ts'
+import { transform2d } from './lanes.ts'
 import type { ForwardScheme } from './scheme.ts'
 
 const TAPS = 9

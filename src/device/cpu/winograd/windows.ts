@@ -1,9 +1,9 @@
+import { alongRow, loadLanes } from '../rows.ts'
 import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { f32x4, v128 } from '../wasm/simd.ts'
 import { type Plane, roundUp, spread, type Windows } from './axis.ts'
 import { gather, type Lanes } from './lanes.ts'
-import { alongRow, loadLanes } from './rows.ts'
 
 /**
  * Windows whose rows are transformed already, Z[products][image][tile row][column]: the windows of a tile row share

@@ -1,6 +1,6 @@
-import { type I32, type Index, i32, type V128 } from '../wasm/expr.ts'
-import type { Func } from '../wasm/func.ts'
-import { f32x4, v128 } from '../wasm/simd.ts'
+import { type I32, type Index, i32, type V128 } from './wasm/expr.ts'
+import type { Func } from './wasm/func.ts'
+import { f32x4, v128 } from './wasm/simd.ts'
 
 /**
  * Hands out the vectors of a row of `width` floats: addresses to read from and to write to, an offset for both, and how
