@@ -11,14 +11,22 @@ export interface FusedInputs {
   readonly numbers?: readonly number[]
 }
 
+export interface RunOptions {
+  readonly threads?: number
+  /** Ranges that each stage is run in. */
+  readonly parts?: number
+  /** The units [lo, hi) of the only stage, rather than all. */
+  readonly range?: readonly [lo: number, hi: number]
+}
+
 /**
- * Runs a kernel in a block of its own, each buffer between guards, every stage in `parts` ranges; throws where it writes
- * what it must not. Outputs and workspace start as NaN.
+ * Runs a kernel in a block of its own, each buffer between guards; throws where it writes what it must not. Outputs and
+ * workspace start as NaN.
  */
 export function runFused(
   kernel: FusedKernel,
   { buffers, numbers = [] }: FusedInputs,
-  { threads = 1, parts = 1 } = {},
+  { threads = 1, parts = 1, range }: RunOptions = {},
 ): Float32Array[] {
   const { stages, workspace } = fusedRecipe(kernel, { threads })
   const { memory } = runtime
@@ -43,10 +51,11 @@ export function runFused(
   const pointers = starts.map((start) => at + 4 * start)
   for (const { routine, units } of stages) {
     const handle = runtime.define(routine)
-    for (let part = 0; part < parts; part++) {
-      const bound = (p: number) => Math.floor((p * units) / parts)
-      runtime.runRange(handle, pointers, numbers, bound(part), bound(part + 1))
-    }
+    const bound = (part: number) => Math.floor((part * units) / parts)
+    const ranges = range
+      ? [range]
+      : Array.from({ length: parts }, (_, p) => [bound(p), bound(p + 1)] as const)
+    for (const [lo, hi] of ranges) runtime.runRange(handle, pointers, numbers, lo, hi)
   }
   const guards = memory.f32.subarray(at / 4, at / 4 + end)
   starts.forEach((start, i) => {

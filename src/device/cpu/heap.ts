@@ -138,7 +138,7 @@ function classOf(bytes: number): number {
   if (units <= FINE) return units
   // The octave that begins at 2^octave units holds sizes above that, up to twice as many.
   const octave = 31 - Math.clz32(units - 1)
-  const step = Math.ceil((units - 2 ** octave) / 2 ** (octave - 3))
+  const step = (units - (1 << octave) + (1 << (octave - 3)) - 1) >> (octave - 3)
   return FINE + (octave - 6) * STEPS + step
 }
 

@@ -37,7 +37,7 @@ export function rounded(f: Func, x: V128, bias: number): { n: Local<'v128'>; bit
 }
 
 // exp(r) = 1 + r + r^2 (...) for |r| up to ln(2) / 2.
-const EXP = [0.5, 0.16666545, 0.0416664071, 0.00836678036, 0.00139368838]
+const EXP = [0.5, 0.166665435, 0.0416664146, 0.00836657919, 0.00139378593]
 
 /** exp(r) - 1 for |r| up to ln(2) / 2. */
 export function expm1Near(f: Func, r: Local<'v128'>): Local<'v128'> {

@@ -8,7 +8,7 @@ export interface Accumulator {
   /** Forgets everything. */
   reset(): void
   add(value: V128, copy: number): void
-  /** Ends a run of additions, called at least every `RUN` of them: errors grow with the run, not with the whole. */
+  /** Ends a run of additions, called at least every `RUN` of them per copy: errors grow with the run, not with the whole. */
   settle(): void
   /** All lanes together, in each lane. */
   together(): V128
@@ -21,8 +21,8 @@ export interface Accumulator {
 /** A part's share of a reduction over everything, as it goes to memory. */
 export type Partial = { readonly sum: F64 } | { readonly extreme: V128 }
 
-/** Most vectors that one run of float32 additions may take, in all copies. */
-export const RUN = 256
+/** Most vectors that one copy may add up in float32. */
+export const RUN = 64
 
 /** What changes no reduction. */
 export const neutral = (op: FusedReduction): number =>

@@ -202,7 +202,7 @@ class Columns {
       const size = sizes.at(-1)!
       if (size <= RUN) {
         steps(0, size)
-        if (sums.length > 0) nest.settleAfter(since, size, sums)
+        if (sums.length > 0) nest.settleAfter(since, size, RUN, sums)
       } else {
         const block = f.local('i32')
         f.for(block, 0, size, RUN, () => {

@@ -85,8 +85,9 @@ class Lines {
     values.prepare(pass.needs, scope, (operand) => nest.levelOf(operand) === LEVELS.unit)
     const lines = schedule.inner.reduce((product, d) => product * program.space.dims[d]!.size, 1)
     const vectors = Math.ceil(this.#size / 4)
-    const long = lines * vectors > RUN
     const copies = copiesAlong(nest.design, pass)
+    const run = RUN * copies
+    const long = lines * vectors > run
     const rows = new Map(
       pass.reduces
         .filter((reduction) => !totals.has(reduction))
@@ -107,10 +108,11 @@ class Lines {
       values.prepare(pass.needs, around, (operand) => nest.levelOf(operand) === LEVELS.line)
       const line: Line = { pass, frame: inner!, scope: around, accumulators, copies }
       this.#line(line, stretch)
-      if (!stretch && vectors <= RUN && summed.length > 0)
+      if (!stretch && vectors <= run && summed.length > 0)
         nest.settleAfter(
           since,
           vectors,
+          run,
           summed.map((reduction) => accumulators.get(reduction)!),
         )
     })
@@ -163,14 +165,15 @@ class Lines {
   #vectors(line: Line, from: Index, to: Index): void {
     const { f } = this.#nest
     const sums = [...line.accumulators].filter(([reduction]) => this.#nest.opOf(reduction) === 'sum')
-    const few = typeof from === 'number' && typeof to === 'number' && to - from <= 4 * RUN
+    const run = 4 * RUN * line.copies
+    const few = typeof from === 'number' && typeof to === 'number' && to - from <= run
     if (few || sums.length === 0) {
       this.#run(line, from, to)
       return
     }
     const block = f.local('i32')
-    f.for(block, from, to, 4 * RUN, () => {
-      const end = f.let(i32.add(block, 4 * RUN))
+    f.for(block, from, to, run, () => {
+      const end = f.let(i32.add(block, run))
       this.#run(line, block, f.let(select(i32.ltS(end, to), end, index(to))))
       for (const [, sum] of sums) sum.settle()
     })

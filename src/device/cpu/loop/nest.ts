@@ -197,21 +197,21 @@ export class Nest {
   settleRows(vectors: number): void {
     if (!this.#rowsSince) return
     const totals = this.design.passes.after.reduces.map((reduction) => this.totals.get(reduction)!)
-    this.settleAfter(this.#rowsSince, vectors, totals)
+    this.settleAfter(this.#rowsSince, vectors, RUN, totals)
   }
 
-  /** Settles `accumulators` before they have taken more than one run of vectors, `since` counting them. */
-  settleAfter(since: Local<'i32'>, vectors: number, accumulators: readonly Accumulator[]): void {
+  /** Settles `accumulators` before they have taken more than `run` vectors, `since` counting them. */
+  settleAfter(since: Local<'i32'>, vectors: number, run: number, accumulators: readonly Accumulator[]): void {
     const { f } = this
     const settle = () => {
       for (const accumulator of accumulators) accumulator.settle()
     }
-    if (2 * vectors > RUN) {
+    if (2 * vectors > run) {
       settle()
       return
     }
     f.set(since, i32.add(since, vectors))
-    f.if(i32.gtS(since, RUN - vectors), () => {
+    f.if(i32.gtS(since, run - vectors), () => {
       settle()
       f.set(since, i32.const(0))
     })
