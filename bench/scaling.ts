@@ -55,7 +55,7 @@ const product = (n: number): Case => ({
 
 /** Milliseconds that a sample lasts at least, and that a case warms up. */
 const SAMPLE = 10
-const WARM_UP = 150
+const WARM_UP = 500
 const ROUNDS = 8
 /** A case whose run takes more milliseconds has one sample only. */
 const SLOW = 1000

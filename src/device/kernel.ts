@@ -28,7 +28,10 @@ interface KernelBase {
 /** One expression per element, over the inputs `a`, `b`, `c`, ... and the output coordinates `i0`, `i1`, ... */
 export interface MapKernel extends KernelBase {
   readonly kind: 'map'
-  /** In the subset of JavaScript that gpu.js accepts, for example `'a > 0 ? a : 0.0'`. */
+  /**
+   * In the subset of JavaScript that gpu.js accepts, for example `'a > 0 ? a : 0.0'`, and with the calls that
+   * `text/special.ts` writes out: `erf(a)`, `expm1(a)`, `sigmoid(a)`, ...
+   */
   readonly expr: string
 }
 

@@ -133,8 +133,13 @@ export const tanh = unary('tanh', 'tanh(a)', (g, _x, y) => g.mul(y.square().neg(
 export const sigmoid = unary('sigmoid', 'sigmoid(a)', (g, _x, y) => g.mul(y.mul(y.neg().add(1))))
 
 /** max(x, 0); the gradient at 0 is 0. NaN stays NaN. */
-// By the result and not by the input, which then need not be kept.
-export const relu = unary('relu', 'a < 0.0 ? 0.0 : a', (g, _x, y) => where(gt(y, 0), g, 0), away)
+export const relu = unary(
+  'relu',
+  'a < 0.0 ? 0.0 : a',
+  // By the result and not by the input, which then need not be kept.
+  (g, _x, y) => where(gt(y, 0), g, 0),
+  away,
+)
 
 const signOp = defineOp<[Tensor]>('sign', {
   shape: ([x]) => x,

@@ -163,7 +163,7 @@ const kernels = fc
   .map((drawn) => ({ ...drawn, toString: () => JSON.stringify(drawn.kernel) }))
 
 /** The default is little for so large a space; RUNS may ask for more. */
-const settings = { numRuns: Math.max(200, Number(process.env.RUNS ?? 0)) }
+const settings = { numRuns: Math.max(100, Number(process.env.RUNS ?? 0)) }
 
 function agrees({ kernel, buffers, numbers = [] }: Drawn, threads: number): void {
   const want = fusedReference(kernel, buffers, numbers)

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly parts?: number
   /** The units [lo, hi) of the only stage, rather than all. */
   readonly range?: readonly [lo: number, hi: number]
+  /** Lays the first output over the first input. */
+  readonly inPlace?: boolean
 }
 
 /**
@@ -26,7 +28,7 @@ export interface RunOptions {
 export function runFused(
   kernel: FusedKernel,
   { buffers, numbers = [] }: FusedInputs,
-  { threads = 1, parts = 1, range }: RunOptions = {},
+  { threads = 1, parts = 1, range, inPlace = false }: RunOptions = {},
 ): Float32Array[] {
   const { stages, workspace } = fusedRecipe(kernel, { threads })
   const { memory } = runtime
@@ -49,6 +51,7 @@ export function runFused(
     else view(i).fill(Number.NaN)
   })
   const pointers = starts.map((start) => at + 4 * start)
+  if (inPlace) pointers[buffers.length] = pointers[0]!
   for (const { routine, units } of stages) {
     const handle = runtime.define(routine)
     const bound = (part: number) => Math.floor((part * units) / parts)
@@ -63,10 +66,10 @@ export function runFused(
     for (const place of [start - 16, after])
       if (guards.subarray(place, place + 16).some((x) => x !== Math.fround(GUARD)))
         throw new Error(`buffer ${i} of ${sizes[i]} elements was written outside`)
-    if (i < buffers.length && view(i).some((x, e) => !Object.is(x, buffers[i]![e])))
+    if (i < buffers.length && !(inPlace && i === 0) && view(i).some((x, e) => !Object.is(x, buffers[i]![e])))
       throw new Error(`input ${i} was written`)
   })
-  const outputs = outputSizes(kernel).map((_, s) => view(buffers.length + s).slice())
+  const outputs = outputSizes(kernel).map((_, s) => view(inPlace && s === 0 ? 0 : buffers.length + s).slice())
   memory.free(at, 4 * end)
   return outputs
 }

@@ -335,6 +335,39 @@ describe('recipes', () => {
     })
   })
 
+  test('say where an output may lie over an input', () => {
+    const isInPlace = (kernel: FusedKernel) => fusedRecipe(kernel, { threads: 2 }).inPlace
+    const [x, b] = [numbersLike(480), numbersLike(3, 2)]
+    expect(isInPlace(bias)).toBe(true)
+    expect(runFused(bias, { buffers: [x, b] }, { inPlace: true })).toEqual(
+      runFused(bias, { buffers: [x, b] }),
+    )
+
+    // The first output does not need the input that it lies over, the second one does.
+    const swap: FusedKernel = {
+      kind: 'fused',
+      out: [37],
+      dims: [],
+      inputs: [contiguous([37]), contiguous([37])],
+      values: [map('b * 2.0', 0, 1), map('a + 1.0', 0)],
+      stores: [
+        { value: 2, level: 'element' },
+        { value: 3, level: 'element' },
+      ],
+    }
+    const pair = { buffers: [numbersLike(37), numbersLike(37, 2)] }
+    expect(isInPlace(swap)).toBe(true)
+    expect(runFused(swap, pair, { inPlace: true })).toEqual(runFused(swap, pair))
+
+    const on = (inputs: FusedKernel['inputs'], shape: readonly number[]) =>
+      isInPlace(asFused({ kind: 'map', expr: 'a + b', out: shape, inputs }))
+    const uneven = [5, 7]
+    expect(on([contiguous(uneven), expandView(contiguous([7]), uneven)], uneven)).toBe(false)
+    const shifted = sliceView(contiguous([40]), [{ start: 1, size: 37, step: 1 }])
+    expect(on([contiguous([37]), shifted], [37])).toBe(false)
+    expect(isInPlace(copyKernel(permuteView(contiguous([40, 24]), [1, 0])))).toBe(false)
+  })
+
   test('of one line have units of four elements', () => {
     const relu = asFused({ kind: 'map', expr: 'a > 0.0 ? a : 0.0', out, inputs: [contiguous(out)] })
     expect(fusedRecipe(relu, { threads: 2 }).stages).toMatchObject([{ units: 120, completes: 4 }])

@@ -1,6 +1,6 @@
 import type { FusedKernel } from '../kernel.ts'
 import { goAcross, groupsOf, unitsAcross } from './loop/across.ts'
-import { copiesAlong, goAlong, unitsAlong } from './loop/along.ts'
+import { copiesAlong, goAlong, passesOnce, unitsAlong } from './loop/along.ts'
 import { designOf } from './loop/design.ts'
 import { finish, partBytes, storeShares } from './loop/finish.ts'
 import { type Design, Nest } from './loop/nest.ts'
@@ -92,22 +92,17 @@ const copiesOfTotals = (design: Design): number =>
     ? groupsOf(design.program, design.schedule.lane).width
     : Math.max(1, ...design.passes.passes.map((pass) => copiesAlong(design, pass)))
 
-/** Whether no place is gone through twice. The last vector of a line that is no multiple of four overlaps the one before. */
-const passesOnce = ({ schedule: { mode, lane, units }, program: { space } }: Design): boolean =>
-  mode === 'line' && (units.length === 0 || space.dims[lane]!.size % 4 === 0)
-
-/** What a unit completes of the only output, where units follow each other in it. */
+/** What a unit completes of each output, where all are arrays that units go through in order. */
 function completesOf({ program, schedule }: Design): Pick<Stage, 'completes'> {
   const { kernel, space, totals } = program
-  const [output, ...others] = space.outputs
-  if (!output || others.length > 0 || totals.length > 0) return {}
-  if (schedule.mode === 'column' || schedule.mode === 'tile') return {}
-  if (schedule.mode === 'line') {
-    if (output.strides[schedule.lane] !== 1) return {}
-    return { completes: schedule.units.length === 0 ? 4 : space.dims[schedule.lane]!.size }
-  }
-  if (kernel.stores[0]!.level === 'row') return { completes: 1 }
-  const size = [schedule.lane, ...schedule.inner].reduce((product, d) => product * space.dims[d]!.size, 1)
-  const last = schedule.units.at(-1)
-  return last === undefined || output.strides[last] === size ? { completes: size } : {}
+  const { mode, lane, units, inner } = schedule
+  if (totals.length > 0 || mode === 'column' || mode === 'tile') return {}
+  const level = kernel.stores[0]!.level
+  const output = space.outputs[0]
+  if (!output || kernel.stores.some((store) => store.level !== level)) return {}
+  if (level === 'row') return { completes: 1 }
+  const size = [lane, ...inner].reduce((product, d) => product * space.dims[d]!.size, 1)
+  const step = units.length > 0 ? output.strides[units.at(-1)!]! : size
+  if (output.strides[lane] !== 1 || step !== size) return {}
+  return { completes: units.length === 0 && mode === 'line' ? 4 : size }
 }

@@ -63,12 +63,14 @@ export function halves(f: Func, bits: Local<'v128'>): { first: Local<'v128'>; se
 const withinExp = (f: Func, x: V128): Local<'v128'> =>
   f.let(f32x4.pmin(f32x4.pmax(x, f32x4.const(-104)), f32x4.const(104)))
 
+/** exp(x), subnormal results included. */
 export function exp(f: Func, x: V128): Local<'v128'> {
   const { q, bits } = split(f, withinExp(f, x), 254)
   const { first, second } = halves(f, bits)
   return f.let(f32x4.mul(f32x4.mul(f32x4.add(q, f32x4.const(1)), first), second))
 }
 
+/** exp(x) - 1 with all digits near 0. */
 export function expm1(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const within = f.let(f32x4.pmin(f32x4.pmax(value, f32x4.const(-20)), f32x4.const(89)))
@@ -79,7 +81,7 @@ export function expm1(f: Func, x: V128): Local<'v128'> {
   return f.let(v128.or(f32x4.add(half, half), signOf(value)))
 }
 
-/** (1 - exp(-2 |x|)) / (1 + exp(-2 |x|)) with the sign of x. */
+/** tanh(x) as (1 - exp(-2 |x|)) / (1 + exp(-2 |x|)) with the sign of x. */
 export function tanh(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const size = f.let(f32x4.pmax(minusSize(value), f32x4.const(-10)))
@@ -105,6 +107,7 @@ const ERF = [
   -0.000118848213, -9.38598714e-6,
 ]
 
+/** The error function. */
 export function erf(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const t = f.let(f32x4.pmax(minusSize(value), f32x4.const(-4)))
@@ -147,8 +150,10 @@ function logNear(f: Func, m: Local<'v128'>, e: Local<'v128'>): Local<'v128'> {
 export const isSpecial = (f: Func, x: Local<'v128'>): Local<'i32'> =>
   f.let(i32x4.bitmask(i32x4.gtS(i32x4.add(x, i32x4.const(0x7f800000)), i32x4.const(-0x1000001))))
 
+/** Where a number is below the smallest normal one. */
 export const isSubnormal = (x: V128): V128 => f32x4.lt(x, f32x4.const(2 ** -126))
 
+/** The natural logarithm. */
 export function log(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const special = isSpecial(f, value)
@@ -172,6 +177,7 @@ function edges(x: Local<'v128'>, y: Local<'v128'>): V128 {
   return v128.bitselect(above, at, f32x4.gt(x, f32x4.const(0)))
 }
 
+/** log(1 + x) with all digits near 0. */
 export function log1p(f: Func, x: V128): Local<'v128'> {
   const value = f.let(x)
   const sum = f.let(f32x4.add(value, f32x4.const(1)))

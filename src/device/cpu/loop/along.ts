@@ -5,6 +5,7 @@ import { type Frame, FramePlace, type Position } from './frame.ts'
 import { type Design, FIRST_LANE, LEVELS, type Nest } from './nest.ts'
 import type { Pass } from './passes.ts'
 import { costOf } from './program.ts'
+import { accessesIn } from './schedule.ts'
 import { Scope } from './values.ts'
 
 /** Whether vectors lie along the only dim that there is: then a unit is a vector. */
@@ -15,6 +16,21 @@ export function unitsAlong(design: Design): number {
   const { dims } = design.program.space
   if (isFlat(design)) return Math.ceil(dims[design.schedule.lane]!.size / 4)
   return design.schedule.units.reduce((product, d) => product * dims[d]!.size, 1)
+}
+
+/** Whether whole vectors may be read and written beyond the only line's end: the buffers are long enough. */
+const mayOverrun = (design: Design): boolean =>
+  isFlat(design) &&
+  accessesIn(design.program.space).every(({ strides: [stride], ranges: [range], offset }) => {
+    const aligned = stride === 1 && offset % 4 === 0
+    return range === null && (aligned || stride === 0)
+  })
+
+/** Whether no place is gone through twice: else the last vector of each line overlaps the one before. */
+export function passesOnce(design: Design): boolean {
+  const { mode, lane } = design.schedule
+  const { size } = design.program.space.dims[lane]!
+  return mode === 'line' && (size % 4 === 0 || size < 4 || mayOverrun(design))
 }
 
 /** Vectors that are worked out in turn before the loop goes round: enough to hide what an addition takes. */
@@ -130,23 +146,12 @@ class Lines {
       return
     }
     const { from, to } = stretch
-    const overrun = this.#mayOverrun(line.pass)
+    const overrun = mayOverrun(this.#nest.design)
     if (rest === 0 || (overrun && line.pass.reduces.length === 0)) this.#vectors(line, from, to)
     else {
       this.#vectors(line, from, f.let(select(i32.ltS(to, whole), index(to), i32.const(whole))))
       f.if(i32.gtS(to, whole), () => this.#last(line, overrun))
     }
-  }
-
-  /** Whether whole vectors may be read and written beyond the only line's end: its buffers are long enough. */
-  #mayOverrun(pass: Pass): boolean {
-    const { lane } = this.#nest.design.schedule
-    return this.#nest
-      .accessesOf(pass)
-      .every(
-        ({ strides, ranges, offset }) =>
-          ranges[lane] === null && (strides[lane] === 0 || (strides[lane] === 1 && offset % 4 === 0)),
-      )
   }
 
   /** What is left of a line behind its whole vectors: its last four elements, of which some have been before. */

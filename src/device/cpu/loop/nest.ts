@@ -175,8 +175,11 @@ export class Nest {
     const { space, kernel } = design.program
     const kept = (operand: number) => (pass.kept.has(operand) ? this.keptAt(operand) : null)
     for (const reduction of pass.reduces) reduce(reduction, values.value(this.argOf(reduction), scope, kept))
-    for (const s of pass.stores)
-      place.store(space.outputs[s]!, values.value(kernel.stores[s]!.value, scope, kept))
+    // All is read before anything is written: an output may lie over an input.
+    const stored = pass.stores.map((s) => values.value(kernel.stores[s]!.value, scope, kept))
+    pass.stores.forEach((s, k) => {
+      place.store(space.outputs[s]!, stored[k]!)
+    })
     for (const operand of pass.keeps) place.store(this.keptAt(operand), values.value(operand, scope, kept))
   }
 

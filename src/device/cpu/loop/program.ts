@@ -84,7 +84,7 @@ const COSTS: Partial<Record<Op, number>> = {
   sigmoid: 40,
   log: 40,
   log1p: 50,
-  tanh: 60,
+  tanh: 45,
   erf: 80,
   sin: 1000,
   cos: 1000,

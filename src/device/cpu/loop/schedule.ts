@@ -61,7 +61,8 @@ function mayTile({ space, totals }: Program, lane: number, beside: number): bool
 export const isTransposed = ({ strides, ranges }: Access, lane: number, beside: number): boolean =>
   Math.abs(strides[beside]!) === 1 && Math.abs(strides[lane]!) > 2 && ranges.every((range) => range === null)
 
-const accessesIn = (space: Program['space']): Access[] =>
+/** The buffers that a kernel reads or writes in its space. */
+export const accessesIn = (space: Program['space']): Access[] =>
   [...space.inputs, ...space.outputs].flatMap((access) => (access && access !== 'zero' ? [access] : []))
 
 /** Nanoseconds for one instruction on a vector. */
