@@ -9,7 +9,7 @@ export interface Local<T extends ValueType> extends Expr<T> {
 const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
 /** The functions of JavaScript's Math that code may call, one number at a time, in the order of their imports. */
-export const MATH = ['pow', 'atan', 'sin', 'cos'] as const
+export const MATH = ['atan', 'sin', 'cos'] as const
 
 /**
  * What a routine is called with: the address of its arguments (4 bytes each: pointers and float32 numbers), the part
@@ -159,10 +159,10 @@ const localAt = <T extends ValueType>(type: T, number: number): Local<T> => ({
 })
 
 /** Calls a function of Math: some 30 ns each, for what is rare. */
-export const callMath = (name: (typeof MATH)[number], ...numbers: readonly F64[]): F64 => ({
+export const callMath = (name: (typeof MATH)[number], number: F64): F64 => ({
   type: 'f64',
   emit: (to) => {
-    for (const value of numbers) value.emit(to)
+    number.emit(to)
     to.byte(0x10)
     to.unsigned(MATH.indexOf(name))
   },

@@ -41,10 +41,9 @@ export function writeModule(
     out.sized(write)
   }
   section(1, (to) => {
-    to.unsigned(3)
+    to.unsigned(2)
     to.bytes([FUNCTION, 4, I32, I32, I32, I32, 0])
     to.bytes([FUNCTION, 1, F64, 1, F64])
-    to.bytes([FUNCTION, 2, F64, F64, 1, F64])
   })
   section(2, (to) => {
     to.unsigned(1 + MATH.length)
@@ -56,7 +55,7 @@ export function writeModule(
     for (const name of MATH) {
       to.name('math')
       to.name(name)
-      to.bytes([0, name === 'pow' ? 2 : 1])
+      to.bytes([0, 1])
     }
   })
   section(3, (to) => {
