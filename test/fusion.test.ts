@@ -52,7 +52,7 @@ describe('every operation with its gradient', () => {
           return [y, ...grad((y as Tensor).mul(y as Tensor).sum(), floats)]
         })
       }),
-      { numRuns: Math.min(Number(process.env.RUNS ?? 6), 500) },
+      { numRuns: Math.min(Number(process.env.RUNS ?? 2), 500) },
     ),
   )
 })
@@ -72,7 +72,7 @@ describe('every loss with its gradient', () => {
           return [value, ...grad(value, [logits, ...Object.values(features)])]
         })
       }),
-      { numRuns: Math.min(Number(process.env.RUNS ?? 3), 200) },
+      { numRuns: Math.min(Number(process.env.RUNS ?? 1), 200) },
     )
   })
 })

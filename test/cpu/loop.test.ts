@@ -412,6 +412,18 @@ describe('what cannot be', () => {
     expect(() => asFused(kernel)).toThrow(DeviceError)
   })
 
+  test('what rows have is not stored as one number', () => {
+    const kernel: FusedKernel = {
+      kind: 'fused',
+      out: [4, 5],
+      dims: [1],
+      inputs: [contiguous([4, 5])],
+      values: [reduce('max', 0)],
+      stores: [{ value: 1, level: 'all' }],
+    }
+    expect(() => runFused(kernel, { buffers: [numbersLike(20)] })).toThrow(/^fused: a reduction over rows/)
+  })
+
   test('what is known at the end is not used before', () => {
     const values = [reduce('sum', 0, 'all'), map('a / b', 0, 1)]
     const kernel: FusedKernel = {

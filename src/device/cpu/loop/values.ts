@@ -1,3 +1,4 @@
+import { DeviceError } from '../../../errors.ts'
 import { emitExpression } from '../expression.ts'
 import { f32, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
@@ -73,7 +74,10 @@ export class Values {
     if (at) return scope.place.load(at)
     const value = valueAt(kernel, operand)
     if (value === null) return this.#input(operand, scope)
-    if (value.kind === 'reduce') throw new Error(`fused: operand ${operand} is used before it is reduced.`)
+    if (value.kind === 'reduce')
+      throw new DeviceError(
+        `fused: a reduction over rows has no one value, got operand ${operand} stored as one. Store it per row.`,
+      )
     const args = value.args.map((arg) => this.value(arg, scope, kept))
     if (value.expr === 'a') return args[0]!
     const operands: Record<string, V128> = {}
