@@ -58,4 +58,4 @@ export const ms = (time: number): string =>
   time >= 100 ? time.toFixed(0) : time.toFixed(time >= 10 ? 1 : time >= 1 ? 2 : 3)
 
 /** Two digits, or as many as there are before the point. */
-export const twoDigits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(2))
+export const twoDigits = (x: number): string => (x >= 99.5 ? x.toFixed(0) : x.toPrecision(2))

@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { meanError, worstError } from '../bench/check.ts'
 import { computing } from '../bench/computing.ts'
 import { BOUNDS, type Memory, verdict } from '../bench/memory.ts'
-import { changes, lastRun, saveRun } from '../bench/results.ts'
+import { changes, lastRun, saveRun, twoDigits } from '../bench/results.ts'
 import { type Measured, measureSuite, type Suite } from '../bench/support.ts'
 import { device, tensor } from '../src/index.ts'
 import { testDevice } from './setup.ts'
@@ -144,6 +144,10 @@ describe('errors in the mean', () => {
     expect(meanError([Number.NaN], [0])).toBe(Number.POSITIVE_INFINITY)
     expect(meanError([1, 2], [1])).toBe(Number.POSITIVE_INFINITY)
   })
+})
+
+test('rates keep two digits, and all before the point', () => {
+  expect([0.0123, 9.96, 99.4, 99.6, 1234].map(twoDigits)).toEqual(['0.012', '10', '99', '100', '1234'])
 })
 
 describe('the last run', () => {
