@@ -1,8 +1,6 @@
 import { tableText } from '../src/cli/table.ts'
-import type { Device, Program } from '../src/device/device.ts'
-import type { Kernel } from '../src/device/kernel.ts'
-import { show } from '../src/errors.ts'
-import { device as choose } from '../src/index.ts'
+import type { Device } from '../src/device/device.ts'
+import { device as choose, onTrace } from '../src/index.ts'
 import { ms } from './results.ts'
 import type { Run, Suite, Work } from './support.ts'
 
@@ -13,8 +11,8 @@ const COUNTED = { runs: 200, seconds: 3 }
 const LISTED = 12
 
 interface Spent {
-  calls: number
-  milliseconds: number
+  readonly calls: number
+  readonly milliseconds: number
 }
 
 /** Prints, for every work and device, which kernels a warm run spends its time in, and how much is none of them. */
@@ -27,47 +25,24 @@ export async function traceSuite(suite: Suite, devices: readonly Device[]): Prom
   }
 }
 
-const watched = new Map<Device, Map<string, Spent>>()
-
-/**
- * Has every program of `device` note its time. Before anything is realized on it: plans keep their programs. Where a
- * device only queues its work (webgpu), the times are those of queueing.
- */
-function watch(device: Device): Map<string, Spent> {
-  const known = watched.get(device)
-  if (known) return known
-  const spent = new Map<string, Spent>()
-  watched.set(device, spent)
-  const compile = device.compile
-  const noting = (kernel: Kernel): Program => {
-    const program = compile(kernel)
-    const label = labelOf(kernel)
-    const note = (start: number) => {
-      const entry = spent.get(label) ?? { calls: 0, milliseconds: 0 }
-      entry.calls++
-      entry.milliseconds += performance.now() - start
-      spent.set(label, entry)
-    }
-    return (buffers, scalars) => {
-      const start = performance.now()
-      const made = program(buffers, scalars)
-      if (made instanceof Promise) return made.finally(() => note(start))
-      note(start)
-      return made
-    }
-  }
-  Object.assign(device, { compile: noting })
-  return spent
-}
-
 async function trace(work: Work, device: Device): Promise<string> {
-  const spent = watch(device)
   await choose(device.name)
   const run = work.prepare()
   await repeat(run, WARM_UP)
-  spent.clear()
-  const { runs, elapsed } = await repeat(run, COUNTED)
-  return tableFor(spent, elapsed, runs)
+  const spent = new Map<string, Spent>()
+  onTrace(({ kernels }) => {
+    for (const { kernel, outputs, milliseconds } of kernels) {
+      const label = `${kernel} ${outputs}`
+      const entry = spent.get(label) ?? { calls: 0, milliseconds: 0 }
+      spent.set(label, { calls: entry.calls + 1, milliseconds: entry.milliseconds + milliseconds })
+    }
+  })
+  try {
+    const { runs, elapsed } = await repeat(run, COUNTED)
+    return tableFor(spent, elapsed, runs)
+  } finally {
+    onTrace(null)
+  }
 }
 
 async function repeat(
@@ -107,19 +82,4 @@ function tableFor(spent: ReadonlyMap<string, Spent>, elapsed: number, runs: numb
       row('one run', { calls: all.calls, milliseconds: elapsed }),
     ],
   )
-}
-
-function labelOf(kernel: Kernel): string {
-  const out = show(kernel.out)
-  switch (kernel.kind) {
-    case 'map':
-      return `map ${kernel.expr.length > 40 ? `${kernel.expr.slice(0, 37)}...` : kernel.expr} ${out}`
-    case 'conv2d':
-    case 'pool':
-      return `${kernel.kind} ${kernel.pass} ${out}`
-    case 'reduce':
-      return `reduce ${kernel.op} ${out}`
-    default:
-      return `${kernel.kind} ${out}`
-  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { asFused, copyKernel, fusedRecipe } from '../../src/device/cpu/loop.ts'
+import { asFused, copyKernel } from '../../src/device/as-fused.ts'
+import { fusedRecipe } from '../../src/device/cpu/loop.ts'
 import type { FusedKernel, FusedReduction, FusedValue } from '../../src/device/kernel.ts'
 import { DeviceError } from '../../src/errors.ts'
 import { contiguous, expandView, padView, permuteView, sliceView } from '../../src/view.ts'

@@ -11,8 +11,6 @@ import type { Recipe, RecipeOptions, Stage } from './recipe.ts'
 import { type Index, i32, index, select } from './wasm/expr.ts'
 import type { Func } from './wasm/func.ts'
 
-export { asFused, copyKernel } from './loop/as-fused.ts'
-
 /**
  * Elementwise maths and reductions as loops of vectors. What is reduced over everything takes a second stage, which
  * adds up the parts' shares.

@@ -1,9 +1,9 @@
 import { sizeOf } from '../../shape.ts'
 import { contiguous, isContiguous, type View } from '../../view.ts'
+import { copyKernel } from '../as-fused.ts'
 import type { ChainKernel, Kernel } from '../kernel.ts'
 import { outputSizes } from '../outputs.ts'
 import { followed } from './follow.ts'
-import { copyKernel } from './loop.ts'
 import type { Recipe, RecipeOptions, Stage } from './recipe.ts'
 import { isArg, recipeOf } from './recipes.ts'
 
@@ -52,7 +52,7 @@ class Writer implements Script {
       this.#chain(kernel, from, outs)
       return
     }
-    const { stages, buffers, numbers } = this.#prepared(kernel, from, outs)
+    const { stages, buffers, numbers } = this.#bound(this.#prepared(kernel), from, outs)
     for (const stage of stages) this.calls.push({ stage, buffers, numbers })
   }
 
@@ -60,11 +60,12 @@ class Writer implements Script {
     const rest = from.slice(first.inputs.length)
     const own = keeps ? outs.slice(1) : outs
     const over = own[after.stores.findIndex(({ level }) => level === 'element')]
-    const inPlace = over !== undefined && recipeOf(after, this.#options).inPlace
+    const following = this.#prepared(after)
+    const inPlace = over !== undefined && following.recipe.inPlace
     const between = keeps ? outs[0]! : inPlace ? over : this.#temporary(4 * sizeOf(first.out))
-    const before = this.#prepared(first, from.slice(0, first.inputs.length), [between])
-    const behind = this.#prepared(
-      after,
+    const before = this.#bound(this.#prepared(first), from.slice(0, first.inputs.length), [between])
+    const behind = this.#bound(
+      following,
       [...rest.slice(0, link), { place: between }, ...rest.slice(link)],
       own,
     )
@@ -80,34 +81,35 @@ class Writer implements Script {
     else for (const stage of behind.stages) this.calls.push({ ...behind, stage })
   }
 
-  /** The kernel's stages and their arguments; inputs that it cannot read as they lie are copied first. */
-  #prepared<K extends Exclude<Kernel, ChainKernel>>(
-    kernel: K,
+  /** The kernel's recipe, and which inputs it cannot read as they lie: these are copied before. */
+  #prepared<K extends Exclude<Kernel, ChainKernel>>(kernel: K) {
+    const copied = kernel.inputs.map((view) => (view && !readable(kernel, view) ? view : null))
+    const inputs = kernel.inputs.map((view, i) => (copied[i] ? contiguous(copied[i].shape) : view))
+    const recipe: Recipe = recipeOf({ ...kernel, inputs }, this.#options)
+    return { recipe, copied }
+  }
+
+  /** The recipe's stages and their arguments. */
+  #bound(
+    { recipe, copied }: { recipe: Recipe; copied: readonly (View | null)[] },
     from: readonly From[],
     outs: readonly number[],
   ) {
-    const straight: (View | null)[] = []
     const buffers: number[] = []
     const numbers: number[] = []
     from.forEach((source, i) => {
-      const view = kernel.inputs[i]!
-      if ('number' in source) {
-        numbers.push(source.number)
-        straight.push(null)
-      } else if (readable(kernel, view)) {
-        buffers.push(source.place)
-        straight.push(view)
-      } else {
+      const view = copied[i]
+      if ('number' in source) numbers.push(source.number)
+      else if (!view) buffers.push(source.place)
+      else {
         const copy = this.#temporary(4 * sizeOf(view.shape))
         this.add(copyKernel(view), [source], [copy])
         buffers.push(copy)
-        straight.push(contiguous(view.shape))
       }
     })
-    const { stages, workspace }: Recipe = recipeOf({ ...kernel, inputs: straight }, this.#options)
     buffers.push(...outs)
-    if (workspace > 0) buffers.push(this.#temporary(workspace))
-    return { stages, buffers, numbers }
+    if (recipe.workspace > 0) buffers.push(this.#temporary(recipe.workspace))
+    return { stages: recipe.stages, buffers, numbers }
   }
 
   #temporary(bytes: number): number {

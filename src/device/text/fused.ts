@@ -1,10 +1,11 @@
 import { DeviceError } from '../../errors.ts'
 import type { Range, View } from '../../view.ts'
+import { placed, readsPlace } from '../coordinates.ts'
 import type { FusedKernel, FusedValue } from '../kernel.ts'
 import { type Grid, gridOf, joinDims, load } from './grid.ts'
 import { accumulation } from './reduce.ts'
 import { expand } from './special.ts'
-import { buffersOf, type Writer } from './text.ts'
+import { buffersOf, NAMES, type Writer } from './text.ts'
 
 type Reduction = Extract<FusedValue, { kind: 'reduce' }>
 
@@ -35,15 +36,14 @@ function statements(
     .slice(from, to)
     .map((value, i) => {
       if (value.kind === 'reduce') return ''
-      const expr = expand(value.expr)
-        .replace(/\b[a-h]\b/g, (name) => `v${value.args[NAMES.indexOf(name)]}${tag}`)
-        .replace(/\bi(\d)\b/g, (_, d) => coords[Number(d)]!)
-      return `let v${inputs.length + from + i}${tag} = ${expr};`
+      const expr = expand(value.expr).replace(
+        /\b[a-h]\b/g,
+        (name) => `v${value.args[NAMES.indexOf(name)]}${tag}`,
+      )
+      return `let v${inputs.length + from + i}${tag} = ${placed(expr, coords)};`
     })
     .join(' ')
 }
-
-const NAMES = 'abcdefgh'
 
 /** The statements that load the inputs that `wanted` picks. */
 function loads(
@@ -66,8 +66,8 @@ function loads(
 function chain(w: Writer, kernel: FusedKernel): void {
   const buffers = buffersOf(kernel)
   const views = buffers.map(({ view }) => view)
-  const placed = kernel.values.some((value) => value.kind === 'map' && /\bi\d\b/.test(value.expr))
-  const joined = placed ? { shape: kernel.out, views } : joinDims(kernel.out, views)
+  const byPlace = kernel.values.some((value) => value.kind === 'map' && readsPlace(value.expr))
+  const joined = byPlace ? { shape: kernel.out, views } : joinDims(kernel.out, views)
   const grid = gridOf(joined.shape, w.limits)
   const { length } = kernel.values
   const body = `${loads(kernel, joined.views, grid.coords, () => true)} ${statements(kernel, [0, length], grid.coords)}`

@@ -1,14 +1,13 @@
+import { placed, readsPlace } from '../coordinates.ts'
 import type { ConcatKernel, MapKernel } from '../kernel.ts'
 import { gridOf, joinDims, load } from './grid.ts'
 import { expand } from './special.ts'
-import { buffersOf, type Writer } from './text.ts'
-
-const NAMES = 'abcdefgh'
+import { buffersOf, NAMES, type Writer } from './text.ts'
 
 /** One expression per output element. */
 export function writeMap(w: Writer, kernel: MapKernel): void {
   const buffers = buffersOf(kernel)
-  const usesCoords = /\bi\d\b/.test(kernel.expr)
+  const usesCoords = readsPlace(kernel.expr)
   const { shape, views } = usesCoords
     ? { shape: kernel.out, views: buffers.map((b) => b.view) }
     : joinDims(
@@ -22,7 +21,7 @@ export function writeMap(w: Writer, kernel: MapKernel): void {
     const value = view ? load(`x${array}`, views[array++]!, coords) : `s${number++}`
     return `let ${NAMES[i]} = ${value};`
   })
-  const expr = expand(kernel.expr).replace(/\bi(\d)\b/g, (_, d) => coords[Number(d)]!)
+  const expr = placed(expand(kernel.expr), coords)
   w.step(
     sides,
     buffers.map((b) => b.source),

@@ -54,6 +54,9 @@ export interface Operand {
   readonly view: View
 }
 
+/** What formulas call their operands, in order. */
+export const NAMES = 'abcdefgh'
+
 /** The kernel's buffers in order, each with its view. */
 export function buffersOf(kernel: Kernel): Operand[] {
   let input = 0

@@ -1,4 +1,5 @@
-import type { ChainKernel, FusedKernel, MapKernel } from '../../device/kernel.ts'
+import { asFused } from '../../device/as-fused.ts'
+import type { ChainKernel, FusedKernel } from '../../device/kernel.ts'
 import { sizeOf } from '../../shape.ts'
 import { isContiguous } from '../../view.ts'
 import type { Slots } from './lower.ts'
@@ -36,17 +37,8 @@ export function chained(steps: readonly Slots[], outputs: readonly number[]): Sl
 function asLoops(step: Slots): Loops | null {
   const { kernel } = step
   if (kernel.kind === 'fused') return { ...step, kernel }
-  return kernel.kind === 'map' && sizeOf(kernel.out) > 0 ? { ...step, kernel: fusedMap(kernel) } : null
+  return kernel.kind === 'map' && sizeOf(kernel.out) > 0 ? { ...step, kernel: asFused(kernel) } : null
 }
-
-const fusedMap = ({ out, inputs, expr }: MapKernel): FusedKernel => ({
-  kind: 'fused',
-  out,
-  inputs,
-  dims: [],
-  values: [{ kind: 'map', expr, args: inputs.map((_, i) => i) }],
-  stores: [{ value: inputs.length, level: 'element' }],
-})
 
 /** Whether the loops read the result of `first` place by place, each row within a part of it. */
 function follows(first: Slots, { kernel, inputs }: Loops, link: number): boolean {

@@ -1,3 +1,4 @@
+import { readsPlace } from '../../device/coordinates.ts'
 import type { Level, MapKernel, ReduceKernel } from '../../device/kernel.ts'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../shape.ts'
 import { isContiguous, reshapeView, type View } from '../../view.ts'
@@ -73,7 +74,7 @@ function mapAt(
   frame: Frame,
   made: ReadonlyMap<number, Placed>,
 ): Placed | null {
-  const usesPlace = /\bi\d\b/.test(kernel.expr)
+  const usesPlace = readsPlace(kernel.expr)
   if (usesPlace && !(level === 'element' && sameShape(kernel.out, frame.space))) return null
   const inputs = operandsAt(loop, level, frame, made)
   return inputs && { loop, level, inputs, from: level }

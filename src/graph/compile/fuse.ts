@@ -1,3 +1,4 @@
+import { readsPlace } from '../../device/coordinates.ts'
 import type { Fusion } from '../../device/device.ts'
 import { isLoop, type Ordered } from './frame.ts'
 import { alone, arraysOf, type Group, joined, kernelOf } from './group.ts'
@@ -135,7 +136,7 @@ function plain({ members }: Group): boolean {
   if (reductions === 0) return members.every(({ level }) => level === members[0]!.level)
   const at = members.findIndex(({ loop }) => loop.kernel.kind === 'reduce')
   const { level } = members[at]!
-  const placed = members.some(({ loop: { kernel } }) => kernel.kind === 'map' && /\bi\d\b/.test(kernel.expr))
+  const placed = members.some(({ loop: { kernel } }) => kernel.kind === 'map' && readsPlace(kernel.expr))
   return (
     reductions === 1 &&
     !placed &&

@@ -1,3 +1,4 @@
+import { readsPlace } from '../../device/coordinates.ts'
 import type { Kernel } from '../../device/kernel.ts'
 import { type Shape, sizeOf } from '../../shape.ts'
 import type { AnyTensor } from '../../tensor.ts'
@@ -90,7 +91,7 @@ class Lowering {
     }
     if ('expr' in forward) {
       const { expr } = forward
-      if (inputs.every((o) => 'number' in o) && !/\bi\d\b/.test(expr))
+      if (inputs.every((o) => 'number' in o) && !readsPlace(expr))
         return this.#number({ expr, args: inputs.map((o) => (o as { number: number }).number) })
       // An operand of one element may stand beside larger ones.
       const spread = inputs.map((o) => ('view' in o ? { ...o, view: expandView(o.view, node.shape) } : o))

@@ -1,3 +1,4 @@
+import { readsPlace } from '../../device/coordinates.ts'
 import type { FusedKernel, FusedValue, Level, Store } from '../../device/kernel.ts'
 import { type Shape, sameShape, sizeOf } from '../../shape.ts'
 import { contiguous, expandView, isContiguous, reshapeView, type View } from '../../view.ts'
@@ -122,7 +123,7 @@ class Pass {
 }
 
 const isCheap = ({ expr }: Extract<FusedValue, { kind: 'map' }>): boolean =>
-  expr.length <= 60 && !/\bi\d\b|[a-z]\w+\(/.test(expr.replaceAll('Math.abs(', '('))
+  expr.length <= 60 && !readsPlace(expr) && !/[a-z]\w+\(/.test(expr.replaceAll('Math.abs(', '('))
 
 /** Whether the view reads more than a row's worth: some stride along every dim that has a size. */
 const moves = ({ shape, strides }: View): boolean => shape.every((n, d) => n === 1 || strides[d] !== 0)
@@ -138,7 +139,7 @@ function levelsOf({ inputs, values, dims, out }: FusedKernel): Level[] {
     levels.push(
       value.kind === 'reduce'
         ? value.to
-        : /\bi\d\b/.test(value.expr)
+        : readsPlace(value.expr)
           ? 'element'
           : order[
               Math.max(...value.args.map((arg) => order.indexOf(levels[arg]!)), dims.length > 0 ? 1 : 2)

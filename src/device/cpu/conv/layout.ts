@@ -1,3 +1,4 @@
+import { Regions } from '../regions.ts'
 import type { Axis, Correlation } from './correlation.ts'
 import { type Planes, planesOf } from './planes.ts'
 import { PLACE, type Tile, TOTALS } from './tile.ts'
@@ -48,12 +49,8 @@ export function layoutOf(correlation: Correlation, { tile, runs, block, parts }:
   const panels = Math.ceil(to / tile.width)
   const phases = rows.phases.length * cols.phases.length
   const taps = from * tapsOf(rows) * tapsOf(cols)
-  let bytes = 0
-  const take = (size: number) => {
-    const at = bytes
-    bytes += 64 * Math.ceil(size / 64)
-    return at
-  }
+  const regions = new Regions()
+  const { take } = regions
   const tables = {
     rows: take(AXIS_PHASE.bytes * rows.phases.length),
     cols: take(AXIS_PHASE.bytes * cols.phases.length),
@@ -64,7 +61,18 @@ export function layoutOf(correlation: Correlation, { tile, runs, block, parts }:
   }
   const imageStep = planes.copied ? from * planes.plane : groups * from * planes.plane
   const scratch = TOTALS + (planes.copied ? block * imageStep : 0)
-  return { correlation, tile, planes, block, parts, panels, imageStep, tables, workspace: bytes, scratch }
+  return {
+    correlation,
+    tile,
+    planes,
+    block,
+    parts,
+    panels,
+    imageStep,
+    tables,
+    workspace: regions.bytes,
+    scratch,
+  }
 }
 
 /** Taps of all phases together. */

@@ -1,5 +1,6 @@
 import { clear, newSums, type Sums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { Regions } from '../regions.ts'
 import { zero } from '../rows.ts'
 import { type I32, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
@@ -42,12 +43,8 @@ function layoutOf(gradient: Gradient, threads: number): Layout {
   const tiles = Math.ceil(taps / TAPS[width])
   const tile = Math.ceil(taps / tiles)
   const most = chunks.images * chunks.rows
-  let bytes = 0
-  const take = (size: number) => {
-    const at = bytes
-    bytes += 64 * Math.ceil(size / 64)
-    return at
-  }
+  const regions = new Regions()
+  const { take } = regions
   return {
     gradient,
     chunks,
@@ -58,7 +55,7 @@ function layoutOf(gradient: Gradient, threads: number): Layout {
     ends: take(VECTOR * most),
     taps: take(4 * tile * tiles),
     copies: take(chunks.planes.copied ? chunks.images * chunks.imageStep : 0),
-    scratch: bytes,
+    scratch: regions.bytes,
   }
 }
 

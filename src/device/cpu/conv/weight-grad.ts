@@ -1,5 +1,6 @@
 import { addOuterProduct, clear, newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { Regions } from '../regions.ts'
 import { zero } from '../rows.ts'
 import { type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
@@ -47,12 +48,8 @@ function layoutOf(gradient: Gradient, threads: number): Layout {
   const panels = Math.ceil(to / 8)
   const most = chunks.images * chunks.rows * cols.out
   const panel = 32 * most
-  let bytes = 0
-  const take = (size: number) => {
-    const at = bytes
-    bytes += 64 * Math.ceil(size / 64)
-    return at
-  }
+  const regions = new Regions()
+  const { take } = regions
   return {
     gradient,
     chunks,
@@ -64,7 +61,7 @@ function layoutOf(gradient: Gradient, threads: number): Layout {
     lanes: take(panels * panel),
     panel,
     copies: take(chunks.planes.copied ? chunks.images * chunks.imageStep : 0),
-    scratch: bytes,
+    scratch: regions.bytes,
   }
 }
 

@@ -1,5 +1,6 @@
 import { DeviceError } from '../../../errors.ts'
 import type { View } from '../../../view.ts'
+import { coordinatesIn } from '../../coordinates.ts'
 import type { FusedKernel, FusedValue } from '../../kernel.ts'
 
 /** What is known of an operand (an input or a value) without looking at its numbers. */
@@ -21,10 +22,6 @@ const partial = ({ mask, shape }: View, d: number): boolean =>
 
 /** Whether a view shows nothing but the zeros outside its mask. */
 export const isZero = ({ mask }: View): boolean => mask?.some(([low, high]) => low >= high) ?? false
-
-/** The dims whose coordinates an expression reads. */
-export const coordinatesIn = (expr: string): number[] =>
-  Array.from(expr.matchAll(/\bi(\d)\b/g), (match) => Number(match[1]))
 
 /**
  * The operands of a kernel: its inputs, then its values.

@@ -1,7 +1,8 @@
 import { type Shape, sizeOf, stridesOf } from '../../../shape.ts'
 import type { Range, View } from '../../../view.ts'
+import { coordinatesIn } from '../../coordinates.ts'
 import type { FusedKernel, Level } from '../../kernel.ts'
-import { coordinatesIn, isZero } from './levels.ts'
+import { isZero } from './levels.ts'
 
 /** The index space with neighbouring dims joined where everything walks through them in one stride. */
 export interface Space {

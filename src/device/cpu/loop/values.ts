@@ -1,9 +1,9 @@
 import { DeviceError } from '../../../errors.ts'
+import { coordinatesIn } from '../../coordinates.ts'
 import { emitExpression } from '../expression.ts'
 import { f32, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
 import { f32x4 } from '../wasm/simd.ts'
-import { coordinatesIn } from './levels.ts'
 import { type Program, reachable, valueAt } from './program.ts'
 import type { Access } from './space.ts'
 

@@ -1,8 +1,9 @@
 import type { Recipe } from '../recipe.ts'
+import { loadLanes, storeLanes } from '../rows.ts'
 import { type I32, type Index, i32, type V128 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
 import { f32x4, v128 } from '../wasm/simd.ts'
-import { loadLanes, storeLanes, sumsOfLanes } from './lanes.ts'
+import { sumsOfLanes } from './lanes.ts'
 import { deeper, inRows, linesOf } from './operands.ts'
 import { type Lines, packLines } from './pack.ts'
 import type { Product } from './product.ts'
@@ -137,7 +138,7 @@ function emitDots(
   const done = rounds(0, chains)
   if (chains > 1) rounds(done, 1)
   if (k % 4 > 0) {
-    const tail = () => add(0, (from, offset) => loadLanes(from, k % 4, offset))
+    const tail = () => add(0, (from, offset) => loadLanes(from, offset, k % 4))
     // Only the last depth has one.
     if (typeof depth === 'number') tail()
     else f.if(i32.and(depth, 3), tail)
@@ -155,7 +156,7 @@ function storeSums(f: Func, to: I32, offset: number, sums: readonly Local<'v128'
     const value = f.let(sumsOfLanes(f, [lane(0), lane(1), lane(2), lane(3)]))
     const place = offset + 4 * c
     if (typeof depth !== 'number')
-      f.if(depth, () => f.set(value, f32x4.add(loadLanes(to, count, place), value)))
-    storeLanes(f, to, value, count, place)
+      f.if(depth, () => f.set(value, f32x4.add(loadLanes(to, place, count), value)))
+    storeLanes(f, to, value, place, count)
   }
 }

@@ -1,8 +1,8 @@
 import type { Recipe, Stage } from '../recipe.ts'
+import { storeLanes } from '../rows.ts'
 import { type I32, type Index, i32 } from '../wasm/expr.ts'
 import type { Func, Local } from '../wasm/func.ts'
 import { f32x4, v128 } from '../wasm/simd.ts'
-import { storeLanes } from './lanes.ts'
 import { deeper, linesOf } from './operands.ts'
 import { packLines, packPanel } from './pack.ts'
 import { forPanels, type Panel, type Panels, panelsOf } from './panels.ts'
@@ -174,6 +174,6 @@ function storeTile(f: Func, to: I32, line: number, sums: Sums, panel: Panel, dep
   each((sum, offset, overlap) => {
     const lane = (i: number) => Math.min(i + overlap, 3)
     if (overlap > 0) f.set(sum, v128.shuffle32(sum, sum, [lane(0), lane(1), lane(2), lane(3)]))
-    storeLanes(f, to, sum, 4 - overlap, offset + 4 * overlap)
+    storeLanes(f, to, sum, offset + 4 * overlap, 4 - overlap)
   })
 }

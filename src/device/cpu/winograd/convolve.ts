@@ -1,5 +1,6 @@
 import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { Regions } from '../regions.ts'
 import { zero } from '../rows.ts'
 import { type I32, i32 } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
@@ -52,12 +53,8 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
   const half = halfOf(inputsOf(plane), blocks.images, blocks.tileRows)
   const halfOutputs = halfOutputsOf(plane, blocks.images, blocks.tileRows)
   const [vPlane, mPlane] = [spread(32 * panels * weights.from), spread(32 * panels * to)]
-  let bytes = 0
-  const take = (size: number) => {
-    const at = bytes
-    bytes += spread(size)
-    return at
-  }
+  const regions = new Regions(spread)
+  const { take } = regions
   return {
     blocks,
     panels,
@@ -71,7 +68,7 @@ function layoutOf({ images, plane, weights }: Convolution, threads: number): Lay
     mPlane,
     halfOutputs,
     outputs: take(halfOutputs.bytes),
-    bytes,
+    bytes: regions.bytes,
   }
 }
 

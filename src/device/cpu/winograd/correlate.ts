@@ -1,5 +1,6 @@
 import { newSums } from '../matmul/tile.ts'
 import type { Recipe, RecipeOptions } from '../recipe.ts'
+import { Regions } from '../regions.ts'
 import { zero } from '../rows.ts'
 import { type I32, i32, select } from '../wasm/expr.ts'
 import type { Func, Routine } from '../wasm/func.ts'
@@ -61,12 +62,8 @@ function layoutOf({ images, plane, ...channels }: Correlation, threads: number):
     group: 1,
     threads,
   })
-  let bytes = 0
-  const take = (size: number) => {
-    const at = bytes
-    bytes += spread(size)
-    return at
-  }
+  const regions = new Regions(spread)
+  const { take } = regions
   const operand = (argument: number, channels: number, width: 4 | 8, windows: Plane<Windows>): Operand => {
     const half = halfOf(windows, blocks.images, blocks.tileRows)
     const panel = 4 * width * blocks.tiles
@@ -86,7 +83,7 @@ function layoutOf({ images, plane, ...channels }: Correlation, threads: number):
   }
   const dy = operand(0, channels.out, 4, outputsOf(plane))
   const x = operand(1, channels.in, 8, inputsOf(plane))
-  return { blocks, dy, x, bytes }
+  return { blocks, dy, x, bytes: regions.bytes }
 }
 
 /** Each part of the blocks has sums of its own in the workspace; they are added up at the end, in order. */

@@ -1,6 +1,6 @@
-import { DeviceError } from '../../../errors.ts'
-import type { View } from '../../../view.ts'
-import type { FusedKernel, MapKernel, ReduceKernel } from '../../kernel.ts'
+import { DeviceError } from '../errors.ts'
+import type { View } from '../view.ts'
+import type { FusedKernel, MapKernel, ReduceKernel } from './kernel.ts'
 
 /**
  * A map or reduction as a fused kernel of one value.
