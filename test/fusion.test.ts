@@ -117,6 +117,28 @@ describe('joined', () => {
     expect(planned([y, ...grad(y, [x])]).kernels).toEqual(['fused'])
   })
 
+  test('probabilities are quotients of what was summed, not exponentials of their logarithms', () => {
+    const [s, t] = [random(1, [8, 10]), random(2, [8, 10])]
+    const loss = kldiv({ student: { logits: s }, teacher: { logits: t } })
+    const roots = [loss, ...grad(loss, [s])]
+    const { steps } = plan(roots, walk(roots), rich.fusion)
+    expect(JSON.stringify(steps).match(/Math\.exp\(a\)/g)).toHaveLength(2)
+  })
+
+  test('their rows may hold anything', () =>
+    agree(() => {
+      const { NaN: nan, POSITIVE_INFINITY: inf } = Number
+      const x = tensor([
+        [0, -inf, 1],
+        [-inf, -inf, -inf],
+        [inf, 0, 1],
+        [nan, 0, 1],
+        [1e300, -1e300, 0],
+        [-800, 0, -740],
+      ])
+      return [x.logSoftmax(1).exp()]
+    }))
+
   test('bias and activation follow a product or a convolution', () => {
     const x = random(1, [4, 2, 6, 6])
     const y = conv2d(x, random(2, [3, 2, 3, 3]), { bias: random(3, [3]) }).relu()

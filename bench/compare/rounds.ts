@@ -26,7 +26,7 @@ export interface Pace {
 /** A sample lasts at least this many milliseconds. */
 const SAMPLE = 10
 /** Milliseconds for the engine to compile what is hot, before anything counts: on a busy machine it gets to that late. */
-const WARM_UP = 1000
+const WARM_UP = 4000
 /** A participant whose run takes more milliseconds than this does a few rounds only. */
 const SLOW = 3000
 const FEW_ROUNDS = 3

@@ -21,7 +21,7 @@ export const WORTH_SHARING = 8_000
 /** Sleeping ones are woken for so much work, in one job or in several with hardly a pause between. */
 const WORTH_WAKING = 200_000
 /** The pause, in milliseconds, after which a worker would be asleep again. */
-const PAUSE = 0.05
+const PAUSE = 0.5
 /** Looks at a worker's counter before this thread sleeps. */
 const SPINS = 20_000
 /** For how many times what sharing lost this thread goes on alone: doubled by every loss in a row, up to the most. */

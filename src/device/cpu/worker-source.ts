@@ -12,8 +12,11 @@ export interface WorkerData {
   readonly line: number
 }
 
-/** Looks at the counter of jobs before it sleeps: some tens of microseconds, what a call list leaves between two stages. */
-const SPINS = 10_000
+/**
+ * Looks at the counter of jobs before it sleeps: about half a millisecond, more than lies between two stages or steps. To be
+ * woken can take longer than a stage, most of all where the system packs threads onto few cores.
+ */
+const SPINS = 100_000
 
 /**
  * A worker's program, for Node and browsers. A string, so that it needs no file beside the bundle and no bundler that

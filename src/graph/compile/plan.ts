@@ -4,6 +4,7 @@ import type { AnyTensor } from '../../tensor.ts'
 import { chained } from './chain.ts'
 import { fuse } from './fuse.ts'
 import { lower, type NumberSource, type Slots } from './lower.ts'
+import { withQuotients } from './quotients.ts'
 import { recomputed } from './recompute.ts'
 import { rewritten } from './rewrite.ts'
 import type { Walk } from './walk.ts'
@@ -48,10 +49,8 @@ function joined(
 ): readonly Slots[] {
   if (!fusion) return steps
   if (!fusion.rich) return fuse(steps, outputs, fusion)
-  return chained(
-    recomputed(fuse(rewritten(steps, outputs), outputs, fusion), outputs, fusion.recompute),
-    outputs,
-  )
+  const joined = fuse(rewritten(steps, outputs), outputs, fusion).map(withQuotients)
+  return chained(recomputed(joined, outputs, fusion.recompute), outputs)
 }
 
 const bound = ({ kernel, inputs, outs }: Slots): Omit<Step, 'frees'> => ({
