@@ -139,6 +139,22 @@ describe('joined', () => {
       return [x.logSoftmax(1).exp()]
     }))
 
+  test('the same maths on arrays of any shape is one kernel, where nothing reads what it makes', async () => {
+    const shapes = [[3], [2, 3, 3, 3], [7, 5], [1], [4, 4]]
+    const build = () => {
+      const [rate, kept] = [scalar(0.1), scalar(0.9)]
+      return shapes.flatMap((shape, i) => {
+        const [p, v, g] = [random(i, shape), random(10 + i, shape), random(20 + i, shape)]
+        const moved = v.mul(kept).add(g)
+        return [moved, p.sub(moved.mul(rate))]
+      })
+    }
+    expect(planned(build()).kernels).toEqual(['batch'])
+    await agree(build)
+    const more = build()
+    expect(planned([...more, more[0]!.sum()]).kernels.sort()).toEqual(['batch', 'fused'])
+  })
+
   test('bias and activation follow a product or a convolution', () => {
     const x = random(1, [4, 2, 6, 6])
     const y = conv2d(x, random(2, [3, 2, 3, 3]), { bias: random(3, [3]) }).relu()

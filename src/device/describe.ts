@@ -19,13 +19,21 @@ export function describeKernel(kernel: Kernel): string {
     }
     case 'chain':
       return `${describeKernel(kernel.first)}, ${describeKernel(kernel.after)}`
+    case 'batch':
+      return `${counted(kernel.sizes.length, 'time')} ${describeKernel(kernel.each)}`
     default:
       return kernel.kind
   }
 }
 
 /** The shapes that a kernel makes: `[64, 10]`, `[64, 10] + [64, 1]`. */
-export const describeOutputs = (kernel: Kernel): string => outputsOf(kernel).map(show).join(' + ')
+export function describeOutputs(kernel: Kernel): string {
+  const shapes = outputsOf(kernel).map(show)
+  const more = shapes.length - MOST_SHAPES
+  return [...shapes.slice(0, MOST_SHAPES), ...(more > 0 ? [`${more} more`] : [])].join(' + ')
+}
+
+const MOST_SHAPES = 8
 
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 37)}...` : text)
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -18,6 +18,7 @@ export type Kernel =
   | DeviationKernel
   | FusedKernel
   | ChainKernel
+  | BatchKernel
 
 interface KernelBase {
   readonly out: Shape
@@ -165,4 +166,18 @@ export interface ChainKernel extends KernelBase {
   readonly link: number
   /** Whether the result of `first` is an output too, the first one. */
   readonly keeps: boolean
+}
+
+/**
+ * The same elementwise maths on several sets of arrays, such as the update of all parameters. All arrays lie in order.
+ * Rich devices only.
+ */
+export interface BatchKernel extends KernelBase {
+  readonly kind: 'batch'
+  /** The arrays of the first set, of the second, ..., then the numbers, which all sets share. Outputs likewise. */
+  readonly inputs: readonly (View | null)[]
+  /** The maths, as on the first set, over one dim. */
+  readonly each: FusedKernel
+  /** Elements of each set. */
+  readonly sizes: readonly number[]
 }

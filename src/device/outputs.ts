@@ -6,6 +6,7 @@ export function outputsOf(kernel: Kernel): Shape[] {
   if (kernel.kind === 'pool' && kernel.pass === 'max') return [kernel.out, kernel.out]
   if (kernel.kind === 'chain')
     return [...(kernel.keeps ? [kernel.first.out] : []), ...outputsOf(kernel.after)]
+  if (kernel.kind === 'batch') return kernel.sizes.flatMap((n) => kernel.each.stores.map(() => [n]))
   if (kernel.kind !== 'fused') return [kernel.out]
   const { out, dims, stores } = kernel
   return stores.map(({ level }) => {

@@ -1,5 +1,12 @@
 import type { Device, DeviceBuffer, Program } from '../../src/device/device.ts'
-import type { ChainKernel, FusedKernel, Kernel, Level, PoolKernel } from '../../src/device/kernel.ts'
+import type {
+  BatchKernel,
+  ChainKernel,
+  FusedKernel,
+  Kernel,
+  Level,
+  PoolKernel,
+} from '../../src/device/kernel.ts'
 import { openReference } from '../../src/device/reference.ts'
 import { contiguous, expandView, sliceView, type View } from '../../src/view.ts'
 
@@ -13,6 +20,7 @@ export function openRichReference(inputs = 64): Device & { readonly kinds: Map<s
   const compile = (kernel: Kernel): Program => {
     if (kernel.kind === 'fused') return fused(device, kernel)
     if (kernel.kind === 'chain') return chain(device, kernel)
+    if (kernel.kind === 'batch') return batch(device, kernel)
     if (kernel.kind === 'pool' && kernel.pass === 'max') return maxima(device, kernel)
     return device.compile(kernel)
   }
@@ -91,6 +99,19 @@ function chain(device: Device, { first, after, link, keeps }: ChainKernel): Prog
     const outs = tail([...rest.slice(0, at), made, ...rest.slice(at)], scalars) as readonly DeviceBuffer[]
     return keeps ? [made, ...outs] : outs
   }
+}
+
+function batch(device: Device, { each, sizes }: BatchKernel): Program {
+  const arrays = each.inputs.filter((view) => view !== null).length
+  const programs = sizes.map((n) => {
+    const inputs = each.inputs.map((view) => view && contiguous([n]))
+    return fused(device, { ...each, out: [n], inputs })
+  })
+  return (buffers, scalars) =>
+    programs.flatMap(
+      (program, set) =>
+        program(buffers.slice(set * arrays, (set + 1) * arrays), scalars) as readonly DeviceBuffer[],
+    )
 }
 
 function maxima(device: Device, kernel: PoolKernel): Program {

@@ -1,6 +1,7 @@
 import { asFused } from '../as-fused.ts'
 import type { ChainKernel, Kernel, ReduceKernel } from '../kernel.ts'
 import { argRecipe } from './arg-reduce.ts'
+import { batchRecipe } from './batch.ts'
 import { concatRecipe } from './concat.ts'
 import { convRecipe } from './conv.ts'
 import { deviationRecipe } from './deviation.ts'
@@ -23,6 +24,8 @@ export function recipeOf(
       return isArg(kernel) ? argRecipe(kernel, options) : fusedRecipe(asFused(kernel), options)
     case 'fused':
       return fusedRecipe(kernel, options)
+    case 'batch':
+      return batchRecipe(kernel)
     case 'matmul':
       return matmulRecipe(kernel, options)
     case 'conv2d':

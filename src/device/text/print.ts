@@ -53,7 +53,8 @@ export function print(kernel: Kernel, limits: Limits): TextProgram {
       writeFused(w, kernel)
       break
     case 'chain':
-      throw new DeviceError("chain: this device runs one kernel at a time. Plan without 'rich'.")
+    case 'batch':
+      throw new DeviceError(`${kernel.kind}: this device runs one kernel at a time. Plan without 'rich'.`)
     default:
       kernel satisfies never
   }

@@ -1,6 +1,7 @@
 import type { Fusion } from '../../device/device.ts'
 import type { Kernel } from '../../device/kernel.ts'
 import type { AnyTensor } from '../../tensor.ts'
+import { batched } from './batch.ts'
 import { chained } from './chain.ts'
 import { fuse } from './fuse.ts'
 import { lower, type NumberSource, type Slots } from './lower.ts'
@@ -50,7 +51,7 @@ function joined(
   if (!fusion) return steps
   if (!fusion.rich) return fuse(steps, outputs, fusion)
   const joined = fuse(rewritten(steps, outputs), outputs, fusion).map(withQuotients)
-  return chained(recomputed(joined, outputs, fusion.recompute), outputs)
+  return batched(chained(recomputed(joined, outputs, fusion.recompute), outputs), outputs)
 }
 
 const bound = ({ kernel, inputs, outs }: Slots): Omit<Step, 'frees'> => ({

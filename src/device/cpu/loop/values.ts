@@ -42,7 +42,7 @@ export class Scope {
 }
 
 /** Names of a formula's operands. */
-const NAMES = 'abcdefgh'
+export const NAMES = 'abcdefgh'
 
 /** Writes the code of operands. */
 export class Values {
