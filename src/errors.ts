@@ -30,6 +30,9 @@ export class ValueError extends KdgradError {}
 /** A device that is absent, that failed, or that cannot do what was asked. */
 export class DeviceError extends KdgradError {}
 
+/** A device's memory is full. What was there before still is. */
+export class OutOfMemoryError extends DeviceError {}
+
 /** A file that is missing, cut short, of another format, or that cannot be written. */
 export class DataError extends KdgradError {}
 

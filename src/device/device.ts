@@ -40,10 +40,10 @@ export interface Device {
   read(buffer: DeviceBuffer): FloatArray | Promise<FloatArray>
   release(buffer: DeviceBuffer): void
   /**
-   * Where so much memory is in use that blocks of collected tensors may be among it: has garbage collected, which a loop
-   * that only awaits what is done already would never let happen.
+   * Where so much memory is in use that blocks of collected tensors may be among it, or `now`: has garbage collected,
+   * which a loop that only awaits what is done already would never let happen.
    */
-  relieve?(): Promise<void> | undefined
+  relieve?(now?: boolean): Promise<void> | undefined
   close(): Promise<void>
 }
 

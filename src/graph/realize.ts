@@ -1,6 +1,6 @@
 import type { Device, DeviceBuffer, HostData, Program } from '../device/device.ts'
 import { hostExpression } from '../device/host-expression.ts'
-import { DeviceError, show } from '../errors.ts'
+import { DeviceError, OutOfMemoryError, show } from '../errors.ts'
 import type { AnyTensor } from '../tensor.ts'
 import type { NumberSource } from './compile/lower.ts'
 import { type Plan, plan } from './compile/plan.ts'
@@ -57,9 +57,11 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
     for (let i = 0; i < plan.steps.length; i++) {
       const step = plan.steps[i]!
       const from = sink ? performance.now() : 0
-      const made = programs[i]!(
-        step.buffers.map((slot) => slots[slot]!),
-        step.scalars.map((number) => values[number]!),
+      const made = withRoom(device, () =>
+        programs[i]!(
+          step.buffers.map((slot) => slots[slot]!),
+          step.scalars.map((number) => values[number]!),
+        ),
       )
       const buffers = made instanceof Promise ? await made : made
       if (sink) times.push(performance.now() - from)
@@ -135,12 +137,26 @@ function place(leaf: AnyTensor, device: Device): Promise<void> | undefined {
 }
 
 function uploaded(host: HostData, leaf: AnyTensor, device: Device) {
+  const explained = (error: unknown) =>
+    error instanceof DeviceError
+      ? new DeviceError(`${error.message} It was to hold a tensor ${show(leaf.shape)}.`)
+      : error
   try {
-    return device.upload(host)
+    const buffer = withRoom(device, () => device.upload(host))
+    return buffer instanceof Promise ? buffer.catch((error) => Promise.reject(explained(error))) : buffer
   } catch (error) {
-    if (error instanceof DeviceError)
-      throw new DeviceError(`${error.message} It was to hold a tensor ${show(leaf.shape)}.`)
-    throw error
+    throw explained(error)
+  }
+}
+
+/** What `act` gives; where memory is full, garbage is collected and it has a second try. */
+function withRoom<T>(device: Device, act: () => T | Promise<T>): T | Promise<T> {
+  try {
+    return act()
+  } catch (error) {
+    const relief = error instanceof OutOfMemoryError ? device.relieve?.(true) : undefined
+    if (!relief) throw error
+    return relief.then(act)
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openCpu } from '../../src/device/cpu/device.ts'
 import type { Device } from '../../src/device/device.ts'
 import { openDevice } from '../../src/device/open.ts'
+import { OutOfMemoryError } from '../../src/errors.ts'
 import { realizeOn } from '../../src/graph/realize.ts'
 import { readOn } from '../../src/graph/values.ts'
 import {
@@ -136,6 +137,31 @@ test('too large a tensor is refused by name and size, and the process lives on',
   const huge = x.expand([4096, 4096]).reshape([4096, 1, 4096]).expand([4096, 128, 4096]).exp()
   await expect(realizeOn(device, [huge])).rejects.toThrow(/^cpu: out of memory.*\[4096, 128, 4096\] by map/s)
   await agrees(() => [random(1, [5]).exp()], device)
+})
+
+test('where memory is full, garbage is collected and the kernel has a second try', async () => {
+  const collections: (boolean | undefined)[] = []
+  let free = 1
+  const device: Device = {
+    ...reference,
+    relieve: (now) => {
+      if (now) free += 2
+      collections.push(now)
+      return now ? Promise.resolve() : undefined
+    },
+    compile: (kernel) => {
+      const run = reference.compile(kernel)
+      return (buffers, scalars) => {
+        if (free-- <= 0) throw new OutOfMemoryError('full')
+        return run(buffers, scalars)
+      }
+    },
+  }
+  const x = random(1, [3])
+  await realizeOn(device, [x.exp().sum().log()])
+  expect(collections).toEqual([undefined, true, true])
+  free = Number.NEGATIVE_INFINITY
+  await expect(realizeOn(device, [x.sin()])).rejects.toThrow('full')
 })
 
 test('a trace tells each kernel, what it makes, its bytes and its time', async () => {

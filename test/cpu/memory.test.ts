@@ -151,7 +151,7 @@ describe.each([true, false])('memory, shared: %s', (shared) => {
     const error = thrownBy(() => {
       for (let i = 0; i < 100; i++) blocks.push(memory.allocate(400 * MIB))
     })
-    expect(error.name).toBe('DeviceError')
+    expect(error.name).toBe('OutOfMemoryError')
     expect(error.message).toMatch(
       /^cpu: out of memory, got 4\d\d MiB to hold beside 3\d\d\d MiB in use\. Use a smaller batch, or drop tensors/,
     )

@@ -1,4 +1,4 @@
-import { DeviceError } from '../../errors.ts'
+import { DeviceError, OutOfMemoryError } from '../../errors.ts'
 import { describeKernel, describeOutputs } from '../describe.ts'
 import type { Device, HostData, Program } from '../device.ts'
 import type { Kernel } from '../kernel.ts'
@@ -41,7 +41,7 @@ export function openCpu({ winograd = true, ...options }: CpuOptions = {}): Devic
       return runtime.memory.f32.slice(at / 4, at / 4 + size)
     },
     release: (buffer) => release(runtime, buffer as Block),
-    relieve: () => (runtime.memory.pressed ? runtime.memory.relieve() : undefined),
+    relieve: (now) => (now || runtime.memory.pressed ? runtime.memory.relieve() : undefined),
     close: () => runtime.close(),
   }
 }
@@ -107,9 +107,14 @@ class Compiler {
   }
 }
 
-const explained = (error: unknown, kernel: Kernel): unknown =>
-  error instanceof DeviceError
-    ? new DeviceError(
-        `${error.message} It was to make ${describeOutputs(kernel)} by ${describeKernel(kernel)}.`,
-      )
-    : error
+/** The error, with what the kernel was to make. */
+function explained(error: unknown, kernel: Kernel): unknown {
+  const wanted = `It was to make ${describeOutputs(kernel)} by ${describeKernel(kernel)}.`
+  if (error instanceof OutOfMemoryError) return new OutOfMemoryError(`${error.message} ${wanted}`)
+  if (error instanceof DeviceError) return new DeviceError(`${error.message} ${wanted}`)
+  if (error instanceof WebAssembly.RuntimeError)
+    return new DeviceError(`cpu: a routine failed, got ${error.message}. Report it. ${wanted}`, {
+      cause: error,
+    })
+  return error
+}

@@ -1,4 +1,4 @@
-import { DeviceError } from '../../errors.ts'
+import { DeviceError, OutOfMemoryError } from '../../errors.ts'
 import { collectGarbage } from './garbage.ts'
 import { Heap } from './heap.ts'
 import { CONTROL_BYTES } from './threads-layout.ts'
@@ -64,7 +64,7 @@ export class Memory {
    * The address of a block of at least `bytes`, on a multiple of 64; whole vectors may be read and written up to its
    * next multiple of 64.
    *
-   * @throws DeviceError where memory is full.
+   * @throws OutOfMemoryError where memory is full.
    */
   allocate(bytes: number): number {
     return this.#heap.allocate(bytes)
@@ -119,7 +119,7 @@ export class Memory {
       wanted <= left &&
       (this.#add(Math.min(Math.max(wanted, Math.ceil(have / 8)), left)) || this.#add(wanted))
     if (!grown)
-      throw new DeviceError(
+      throw new OutOfMemoryError(
         `cpu: out of memory, got ${mib(size)} MiB to hold beside ${mib(this.used)} MiB in use. Use a smaller batch, or drop tensors that are no longer needed.`,
       )
     this.#look()
