@@ -2,7 +2,7 @@ import { DeviceError } from '../../errors.ts'
 import type { Range, View } from '../../view.ts'
 import { placed, readsPlace } from '../coordinates.ts'
 import type { FusedKernel, FusedValue } from '../kernel.ts'
-import { type Grid, gridOf, joinDims, load } from './grid.ts'
+import { type Grid, gridOf, joinDims, load, parted } from './grid.ts'
 import { accumulation } from './reduce.ts'
 import { expand } from './special.ts'
 import { buffersOf, NAMES, type Writer } from './text.ts'
@@ -88,30 +88,8 @@ function reduced(w: Writer, kernel: FusedKernel, { op, arg, to }: Reduction, red
   const { out, inputs, values } = kernel
   const dims = to === 'all' ? out.map((_, d) => d) : kernel.dims
   const views = buffersOf(kernel).map(({ view }) => view)
-  const part = (chosen: readonly number[]) => {
-    const shape = chosen.map((d) => out[d]!)
-    return joinDims(
-      shape,
-      views.map(({ strides, mask }) => ({
-        shape,
-        strides: chosen.map((d) => strides[d]!),
-        offset: 0,
-        mask: mask && chosen.map((d) => mask[d]!),
-      })),
-    )
-  }
-  const outer = part(out.map((_, d) => d).filter((d) => !dims.includes(d)))
-  const inner = part(dims)
-  const whole = views.map((view, i): View => {
-    const [o, r] = [outer.views[i]!, inner.views[i]!]
-    return {
-      shape: [...outer.shape, ...inner.shape],
-      strides: [...o.strides, ...r.strides],
-      offset: view.offset,
-      mask: view.mask && [...o.mask!, ...r.mask!],
-    }
-  })
-  const grid = gridOf(outer.shape, w.limits)
+  const { outer, inner, views: whole } = parted(out, views, dims)
+  const grid = gridOf(outer, w.limits)
   const elements = neededBy(kernel, [arg])
   // Each reading is a handful of statements under names of its own, which go before the expression that uses it.
   const waiting: string[] = []
@@ -125,12 +103,12 @@ function reduced(w: Writer, kernel: FusedKernel, { op, arg, to }: Reduction, red
     )
     return `v${arg}${tag}`
   }
-  const { body, result } = accumulation(op, inner.shape, read, () => waiting.splice(0).join(' '))
+  const { body, result } = accumulation(op, inner, read, () => waiting.splice(0).join(' '))
   const rest = neededBy(
     kernel,
     values.slice(reduction + 1).flatMap((value) => (value.kind === 'map' ? value.args : [])),
   )
-  const first = inner.shape.map(() => '0')
+  const first = inner.map(() => '0')
   const after = loads(kernel, whole, [...grid.coords, ...first], (i) => rest.has(i))
   emit(
     w,

@@ -135,3 +135,38 @@ export function joinDims(shape: Shape, views: readonly View[]): { shape: Shape; 
     })),
   }
 }
+
+/** Views with the dims that are kept before those that are `reduced`, each part joined as far as it goes. */
+export function parted(
+  shape: Shape,
+  views: readonly View[],
+  reduced: readonly number[],
+): { outer: Shape; inner: Shape; views: View[] } {
+  const part = (dims: readonly number[]) => {
+    const own = dims.map((d) => shape[d]!)
+    return joinDims(
+      own,
+      views.map(({ strides, mask }) => ({
+        shape: own,
+        strides: dims.map((d) => strides[d]!),
+        offset: 0,
+        mask: mask && dims.map((d) => mask[d]!),
+      })),
+    )
+  }
+  const outer = part(shape.map((_, d) => d).filter((d) => !reduced.includes(d)))
+  const inner = part(reduced)
+  return {
+    outer: outer.shape,
+    inner: inner.shape,
+    views: views.map(({ offset, mask }, i) => {
+      const [o, r] = [outer.views[i]!, inner.views[i]!]
+      return {
+        shape: [...o.shape, ...r.shape],
+        strides: [...o.strides, ...r.strides],
+        offset,
+        mask: mask && [...o.mask!, ...r.mask!],
+      }
+    }),
+  }
+}

@@ -1,28 +1,14 @@
 import type { ReduceKernel } from '../kernel.ts'
-import { gridOf, joinDims, load } from './grid.ts'
+import { gridOf, load, parted } from './grid.ts'
 import { buffersOf, inEights, loop, type Writer } from './text.ts'
 
 /** One output cell per kept element, looping over the reduced dims. */
 export function writeReduce(w: Writer, kernel: ReduceKernel): void {
   const { source, view } = buffersOf(kernel)[0]!
-  const kept = view.shape.map((_, d) => d).filter((d) => !kernel.dims.includes(d))
-  const part = (dims: readonly number[]) => {
-    const shape = dims.map((d) => view.shape[d]!)
-    const strides = dims.map((d) => view.strides[d]!)
-    const mask = view.mask && dims.map((d) => view.mask![d]!)
-    return joinDims(shape, [{ shape, strides, offset: 0, mask }])
-  }
-  const outer = part(kept)
-  const inner = part(kernel.dims)
-  const joined = {
-    shape: [...outer.shape, ...inner.shape],
-    strides: [...outer.views[0]!.strides, ...inner.views[0]!.strides],
-    offset: view.offset,
-    mask: view.mask && [...outer.views[0]!.mask!, ...inner.views[0]!.mask!],
-  }
-  const { sides, coords } = gridOf(outer.shape, w.limits)
-  const read = (at: readonly string[]) => load('x0', joined, [...coords, ...at])
-  const { body, result } = accumulation(kernel.op, inner.shape, read)
+  const { outer, inner, views } = parted(view.shape, [view], kernel.dims)
+  const { sides, coords } = gridOf(outer, w.limits)
+  const read = (at: readonly string[]) => load('x0', views[0]!, [...coords, ...at])
+  const { body, result } = accumulation(kernel.op, inner, read)
   w.step(sides, [source], `${body} return ${result};`)
 }
 
