@@ -3,7 +3,6 @@ import { currentDevice } from '../src/device/current.ts'
 import { KdgradError } from '../src/errors.ts'
 import { differences } from './support/fixture-compare.ts'
 import { deviceLimit } from './support/fixture-limits.ts'
-import { pendingReason, pendingSetting } from './support/fixture-pending.ts'
 import { compute } from './support/fixture-run.ts'
 import { type Case, readCases, subject } from './support/fixtures.ts'
 import '../src/index.ts'
@@ -21,17 +20,9 @@ if (cases.length === 0)
 
 for (const c of cases)
   test(c.id, async ({ skip }) => {
-    const reason = pendingReason(c)
-    if (reason) skip(reason)
     const limit = deviceLimit(c, await currentDevice())
     if (limit) skip(limit)
-    const setting = pendingSetting(c)
-    if (!setting) return expect(await failures(c)).toEqual([])
-    expect(
-      await failures(c),
-      `${setting} works now: take it off test/support/fixture-pending.ts`,
-    ).not.toEqual([])
-    skip(`${setting} is to come`)
+    expect(await failures(c)).toEqual([])
   })
 
 async function failures(c: Case): Promise<string[]> {

@@ -6,7 +6,7 @@ import { type Assignment, settle, updatesOf } from '../graph/updates.ts'
 import { realize } from '../graph/values.ts'
 import { topological } from '../graph/walk.ts'
 import { sameShape } from '../shape.ts'
-import { type AnyTensor, Tensor, zeros } from '../tensor.ts'
+import { type AnyTensor, full, Tensor } from '../tensor.ts'
 import { checkSetting } from './settings.ts'
 
 /** Everything that an optimiser remembers from step to step. */
@@ -15,6 +15,17 @@ export interface OptimizerState {
   readonly steps: number
   /** PyTorch's names behind the parameter's number, for example `0.momentum_buffer`. */
   readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+/** What every optimiser hands to this one. */
+interface Common {
+  readonly lr: number
+  /** Null where the optimiser has none. */
+  readonly momentum: number | null
+  /** Names of the tensors to remember per parameter. */
+  readonly slots: readonly string[]
+  /** What they hold before the first step. Default 0. */
+  readonly start?: number
 }
 
 /** A loss's graph reads the parameters as they are; after a step it would read the new ones. */
@@ -30,15 +41,20 @@ export abstract class Optimizer {
   readonly #name: string
   readonly #slots: ReadonlyMap<string, readonly Tensor[]>
   #lr = 0
+  #momentum: number | null = null
   #steps = 0
   #busy = false
 
   /**
    * @param name what messages call it
-   * @param slots names of the tensors to remember per parameter; they start at zero
-   * @throws ValueError where there are no parameters, one is listed twice or is not a leaf, or `lr` is out of range.
+   * @throws ValueError where there are no parameters, one is listed twice or is not a leaf, or `lr` or `momentum` is
+   * out of range.
    */
-  protected constructor(name: string, parameters: readonly Tensor[], lr: number, slots: readonly string[]) {
+  protected constructor(
+    name: string,
+    parameters: readonly Tensor[],
+    { lr, momentum, slots, start = 0 }: Common,
+  ) {
     if (parameters.length === 0)
       throw new ValueError(`${name}: there is nothing to train, got no parameters. Give model.parameters().`)
     parameters.forEach((p, i) => {
@@ -54,8 +70,10 @@ export abstract class Optimizer {
     })
     this.#name = name
     this.parameters = [...parameters]
-    this.#slots = new Map(slots.map((slot) => [slot, parameters.map((p) => zeros(p.shape))]))
+    this.#slots = new Map(slots.map((slot) => [slot, parameters.map((p) => full(p.shape, start))]))
     this.lr = lr
+    this.#momentum = momentum
+    if (momentum !== null) this.momentum = momentum
   }
 
   /** The learning rate, to be set at will: a new one compiles nothing. */
@@ -68,6 +86,23 @@ export abstract class Optimizer {
     this.#lr = value
   }
 
+  /**
+   * Share of the last step's direction that the next one keeps (`momentum`; `betas[0]` of Adam and AdamW), to be set at
+   * will, as a one-cycle schedule does. 0 where there is none; then it cannot be set.
+   */
+  get momentum(): number {
+    return this.#momentum ?? 0
+  }
+
+  set momentum(value: number) {
+    if (this.#momentum === null)
+      throw new ValueError(
+        `${this.#name}: it was made without momentum, got ${value} for it. Make it with some.`,
+      )
+    checkSetting(this.#name, 'momentum', value, 'at least 0 and below 1')
+    this.#momentum = value
+  }
+
   /** Steps taken. */
   get steps(): number {
     return this.#steps
@@ -75,6 +110,11 @@ export abstract class Optimizer {
 
   /** The new values of parameters and slots, as graph, from one gradient per parameter. `this.steps` counts before it. */
   protected abstract update(gradients: readonly Tensor[]): Assignment[]
+
+  /** Whether it was made with this slot. */
+  protected remembers(slot: string): boolean {
+    return this.#slots.has(slot)
+  }
 
   /** A slot's tensor for parameter `i`. */
   protected slot(name: string, i: number): Tensor {

@@ -2,6 +2,7 @@ import { ValueError } from '../errors.ts'
 import type { Assignment } from '../graph/updates.ts'
 import { fused } from '../ops/fused.ts'
 import type { Tensor } from '../tensor.ts'
+import { averaged } from './formulas.ts'
 import { Optimizer } from './optimizer.ts'
 import { checkSetting } from './settings.ts'
 
@@ -19,12 +20,6 @@ export interface SGDOptions {
 
 const VELOCITY = 'momentum_buffer'
 
-const sgdVelocity = fused(
-  'sgdVelocity',
-  ['velocity', 'g', 'p', 'weightDecay', 'momentum', 'share'],
-  'a * e + (b + c * d) * f',
-  null,
-)
 const sgdStep = fused(
   'sgdStep',
   ['p', 'g', 'velocity', 'lr', 'weightDecay', 'gShare', 'velocityShare'],
@@ -43,11 +38,10 @@ const sgdStep = fused(
  * @throws ValueError where a setting is out of range, or nesterov comes without momentum or with dampening.
  */
 export class SGD extends Optimizer {
-  readonly #settings: Required<Omit<SGDOptions, 'lr'>>
+  readonly #settings: Required<Omit<SGDOptions, 'lr' | 'momentum'>>
 
   constructor(parameters: readonly Tensor[], options: SGDOptions) {
     const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options
-    checkSetting('SGD', 'momentum', momentum, 'at least 0')
     checkSetting('SGD', 'weightDecay', weightDecay, 'at least 0')
     if (!Number.isFinite(dampening))
       throw new ValueError(`SGD: dampening must be a finite number, got ${dampening}. Choose another.`)
@@ -55,19 +49,23 @@ export class SGD extends Optimizer {
       throw new ValueError(
         `SGD: nesterov needs momentum and no dampening, got momentum ${momentum} and dampening ${dampening}. Change them, or drop nesterov.`,
       )
-    super('SGD', parameters, lr, momentum === 0 ? [] : [VELOCITY])
-    this.#settings = { momentum, dampening, nesterov, weightDecay }
+    super(
+      'SGD',
+      parameters,
+      momentum === 0 ? { lr, momentum: null, slots: [] } : { lr, momentum, slots: [VELOCITY] },
+    )
+    this.#settings = { dampening, nesterov, weightDecay }
   }
 
   protected override update(gradients: readonly Tensor[]): Assignment[] {
-    const { lr, steps } = this
-    const { momentum, dampening, nesterov, weightDecay } = this.#settings
+    const { lr, momentum, steps } = this
+    const { dampening, nesterov, weightDecay } = this.#settings
     return this.parameters.flatMap((p, i): Assignment[] => {
       const g = gradients[i]!
-      if (momentum === 0) return [[p, sgdStep(p, g, 0, lr, weightDecay, 1, 0)]]
+      if (!this.remembers(VELOCITY)) return [[p, sgdStep(p, g, 0, lr, weightDecay, 1, 0)]]
       const velocity = this.slot(VELOCITY, i)
       const share = steps === 0 ? 1 : 1 - dampening
-      const moved = sgdVelocity(velocity, g, p, weightDecay, momentum, share)
+      const moved = averaged(velocity, g, p, weightDecay, momentum, share)
       const [gShare, velocityShare] = nesterov ? [1, momentum] : [0, 1]
       return [
         [velocity, moved],

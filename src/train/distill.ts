@@ -3,7 +3,7 @@ import { type Combined, ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { Adam } from '../optim/adam.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
-import { cosine } from '../optim/schedules.ts'
+import { cosineAnnealingLR } from '../optim/schedules/cosine.ts'
 import { SGD } from '../optim/sgd.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
@@ -199,7 +199,7 @@ async function runOne(
       ...(judge ? { judge } : {}),
       epochs,
       batchSize: schedule.batchSize,
-      schedule: (step, steps) => cosine(schedule.learningRate, step, steps),
+      schedule: (step, steps) => cosineAnnealingLR(schedule.learningRate, { tMax: steps }).at(step),
       random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
       onStep: (progress) => observer.onStep?.(run, progress),
       onEpoch: (metrics) => observer.onEpoch?.(run, metrics, epochs),

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { currentDevice } from '../../src/device/current.ts'
 import { crossEntropy, ones, type Tensor, tensor, zeros } from '../../src/index.ts'
 import { Student } from '../../src/nn/models/index.ts'
-import { Adam, type Optimizer, SGD } from '../../src/optim/index.ts'
+import { Adagrad, Adam, AdamW, type Optimizer, RMSprop, SGD } from '../../src/optim/index.ts'
 import { Random } from '../../src/random.ts'
 
 const batch = (seed: number, n = 4) => ({
@@ -20,6 +20,9 @@ const valuesOf = async (state: ReadonlyMap<string, Tensor>) =>
 const optimizers: [string, (parameters: readonly Tensor[]) => Optimizer][] = [
   ['SGD', (p) => new SGD(p, { lr: 0.05, momentum: 0.9, weightDecay: 5e-4 })],
   ['Adam', (p) => new Adam(p, { lr: 0.01 })],
+  ['AdamW', (p) => new AdamW(p, { lr: 0.01, weightDecay: 0.1, amsgrad: true })],
+  ['RMSprop', (p) => new RMSprop(p, { lr: 0.002, momentum: 0.9, centered: true })],
+  ['Adagrad', (p) => new Adagrad(p, { lr: 0.05, lrDecay: 0.1, initialAccumulatorValue: 0.1 })],
 ]
 
 describe.each(optimizers)('%s', (_, of) => {
@@ -158,18 +161,63 @@ describe('a state of another kind is refused', () => {
   })
 })
 
-test.each<[object, string]>([
-  [{ momentum: -1 }, 'SGD: momentum must be a finite number of at least 0, got -1. Choose another.'],
+const finite = (setting: string, range: string, got: number) =>
+  `${setting} must be a finite number of ${range}, got ${got}. Choose another.`
+
+test.each<[new (p: readonly Tensor[], options: never) => Optimizer, object, string]>([
+  [SGD, { momentum: -1 }, finite('SGD: momentum', 'at least 0 and below 1', -1)],
   [
+    SGD,
     { nesterov: true },
     'SGD: nesterov needs momentum and no dampening, got momentum 0 and dampening 0. Change them, or drop nesterov.',
   ],
-])('SGD refuses %j', (options, message) => {
-  expect(() => new SGD([ones([1])], { lr: 0.1, ...options })).toThrow(message)
+  [Adam, { betas: [0.9, 1] }, finite('Adam: betas[1]', 'at least 0 and below 1', 1)],
+  [AdamW, { betas: [-0.1, 0.9] }, finite('AdamW: betas[0]', 'at least 0 and below 1', -0.1)],
+  [AdamW, { weightDecay: -1 }, finite('AdamW: weightDecay', 'at least 0', -1)],
+  [AdamW, { eps: Number.NaN }, finite('AdamW: eps', 'at least 0', Number.NaN)],
+  [RMSprop, { alpha: 1 }, finite('RMSprop: alpha', 'at least 0 and below 1', 1)],
+  [RMSprop, { eps: -1 }, finite('RMSprop: eps', 'at least 0', -1)],
+  [RMSprop, { weightDecay: Infinity }, finite('RMSprop: weightDecay', 'at least 0', Infinity)],
+  [RMSprop, { momentum: 1 }, finite('RMSprop: momentum', 'at least 0 and below 1', 1)],
+  [Adagrad, { lrDecay: -1 }, finite('Adagrad: lrDecay', 'at least 0', -1)],
+  [Adagrad, { initialAccumulatorValue: -1 }, finite('Adagrad: initialAccumulatorValue', 'at least 0', -1)],
+])('%o refuses %o', (Kind, options, message) => {
+  expect(() => new Kind([ones([1])], { lr: 0.1, ...options } as never)).toThrow(message)
 })
 
-test('Adam refuses betas of 1', () => {
-  expect(() => new Adam([ones([1])], { betas: [0.9, 1] })).toThrow(
-    'Adam: betas[1] must be a finite number of at least 0 and below 1, got 1. Choose another.',
+describe('momentum', () => {
+  test.each<[Optimizer, number]>([
+    [new SGD([ones([1])], { lr: 0.1, momentum: 0.9 }), 0.9],
+    [new RMSprop([ones([1])], { momentum: 0.5 }), 0.5],
+    [new Adam([ones([1])]), 0.9],
+    [new AdamW([ones([1])], { betas: [0.8, 0.9] }), 0.8],
+  ])('%o has it and takes another', (optimizer, made) => {
+    expect(optimizer.momentum).toBe(made)
+    optimizer.momentum = 0
+    expect(optimizer.momentum).toBe(0)
+    expect(() => {
+      optimizer.momentum = 1
+    }).toThrow(finite(`${optimizer.constructor.name}: momentum`, 'at least 0 and below 1', 1))
+  })
+
+  test.each([new SGD([ones([1])], { lr: 0.1 }), new RMSprop([ones([1])]), new Adagrad([ones([1])])])(
+    '%o has none and takes none',
+    (optimizer) => {
+      expect(optimizer.momentum).toBe(0)
+      expect(() => {
+        optimizer.momentum = 0.9
+      }).toThrow(
+        `${optimizer.constructor.name}: it was made without momentum, got 0.9 for it. Make it with some.`,
+      )
+    },
   )
+
+  test('counts from the step after it was set', async () => {
+    const p = tensor([1])
+    const sgd = new SGD([p], { lr: 1, momentum: 0.5 })
+    await sgd.stepWith([ones([1])]) // velocity 1
+    sgd.momentum = 0.25
+    await sgd.stepWith([ones([1])]) // velocity 1.25
+    expect(Array.from(await p.data())).toEqual([-1.25])
+  })
 })

@@ -306,8 +306,6 @@ const calls: Readonly<Record<string, Call>> = {
     kd.tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction }),
 }
 
-export const opNames: readonly string[] = Object.keys(calls)
-
 /** The outputs of an operation's case, or null where the operation is not mapped. */
 export function buildOp(c: Case, leaves = leavesOf(c)): Outputs | null {
   const call = Object.hasOwn(calls, c.op ?? '') ? calls[c.op!]! : null

@@ -1,38 +1,47 @@
-import { ValueError } from '../../src/errors.ts'
 import { crossEntropy, grad, realize } from '../../src/index.ts'
 import { dist, dkd, kldiv } from '../../src/losses/index.ts'
-import { Adam, cosine, type Optimizer, SGD } from '../../src/optim/index.ts'
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  type Optimizer,
+  RMSprop,
+  SGD,
+} from '../../src/optim/index.ts'
 import type { DType, Tensor } from '../../src/tensor.ts'
+import { inOurNames, runSchedule, scheduleOf } from './fixture-schedules.ts'
 import { type Case, type Computed, differentiated, leavesOf, valuesOf } from './fixtures.ts'
 import { TraceNet } from './trace-net.ts'
 
 type Params = Readonly<Record<string, unknown>>
 
-/** How the library runs each case of optimisers, schedules and training; the key is the case's `op`. */
+/** How the library runs each case of optimisers, schedules, clipping and training; the key is the case's `op`. */
 export const optimRunners: Record<string, (c: Case) => Promise<Computed>> = {
   optimizer: runOptimizer,
-  scheduler: async (c) => {
-    const { baseLr, steps } = c.params as { baseLr: number; steps: number }
-    return { outputs: { lr: Array.from({ length: steps + 1 }, (_, k) => rateOf(c.params, baseLr, k)) } }
+  scheduler: async (c) => ({ outputs: runSchedule(c) }),
+  clip_grad_norm: async (c) => {
+    const { max_norm, norm_type: normType } = c.params as { max_norm: number; norm_type: number }
+    const { clipped, totalNorm } = clipGradNorm(gradientsOf(c), max_norm, { normType })
+    return { outputs: await valuesOf({ totalNorm, ...numbered(clipped) }) }
+  },
+  clip_grad_value: async (c) => {
+    const clipped = clipGradValue(gradientsOf(c), c.params.clip_value as number)
+    return { outputs: await valuesOf(numbered(clipped)) }
   },
   train_trace: runTrace,
 }
 
-/** Algorithms and schedules by PyTorch's names. */
-function optimizerOf(parameters: readonly Tensor[], params: Params): Optimizer {
-  const { lr, betas, eps, momentum, dampening, nesterov, amsgrad, weight_decay: weightDecay } = params
-  const given = (options: object) =>
-    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  if (params.algorithm === 'sgd')
-    return new SGD(parameters, { lr: lr as number, ...given({ momentum, dampening, nesterov, weightDecay }) })
-  if (params.algorithm === 'adam')
-    return new Adam(parameters, given({ lr, betas, eps, weightDecay, amsgrad }))
-  throw new ValueError(`fixtures: there is no optimizer ${params.algorithm} yet, got its case. Add it.`)
-}
+const gradientsOf = (c: Case) => Object.values(leavesOf(c)) as Tensor[]
+const numbered = (gradients: readonly Tensor[]) =>
+  Object.fromEntries(gradients.map((g, i) => [`g${i}`, g] as const))
 
-function rateOf({ scheduler, T_max, eta_min }: Params, base: number, step: number): number {
-  if (scheduler === 'cosine') return cosine(base, step, T_max as number, eta_min as number)
-  throw new ValueError(`fixtures: there is no schedule ${scheduler} yet, got its case. Add it.`)
+const algorithms = { sgd: SGD, adam: Adam, adamw: AdamW, rmsprop: RMSprop, adagrad: Adagrad }
+
+/** Algorithms by PyTorch's names, with the settings that the case lists. */
+function optimizerOf(parameters: readonly Tensor[], { algorithm, ...params }: Params): Optimizer {
+  return new algorithms[algorithm as keyof typeof algorithms](parameters, inOurNames(params) as never)
 }
 
 async function runOptimizer(c: Case): Promise<Computed> {
@@ -40,11 +49,12 @@ async function runOptimizer(c: Case): Promise<Computed> {
   const names = Object.keys(c.inputs).filter((name) => !name.startsWith('grads.'))
   const parameters = names.map((name) => leaves[name]!)
   const optimizer = optimizerOf(parameters, c.params)
-  const schedule = c.params.scheduler as Params | undefined
+  const scheduled = c.params.scheduler as Params | undefined
+  const schedule = scheduled && scheduleOf(c.params.lr as number, scheduled)
   const outputs: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]))
   for (let t = 0; t < (c.params.steps as number); t++) {
     if (schedule) {
-      optimizer.lr = rateOf(schedule, c.params.lr as number, t)
+      optimizer.lr = schedule.at(t)
       outputs.lr = [...(outputs.lr ?? []), optimizer.lr]
     }
     await optimizer.stepWith(names.map((name) => at(leaves[`grads.${name}`]!, t)))

@@ -101,8 +101,6 @@ const secondOrder: Readonly<
   },
 }
 
-export const secondOrderNames: readonly string[] = Object.keys(secondOrder)
-
 /** The outputs of a case of second order, or null where it is not mapped. */
 export const buildSecondOrder = (c: Case, leaves: Inputs): Built | null =>
   Object.hasOwn(secondOrder, c.op ?? '')
