@@ -51,7 +51,7 @@ test('finds the first extreme along a dim', () => {
     fc.property(searched, seeds, kinds, ops, ({ x, dim }, seed, kind, op) => {
       check(x, dim, op, floats(seed, reachOf(x), kind))
     }),
-    runs(200),
+    runs(100),
   )
 })
 
@@ -63,7 +63,7 @@ test('finds it anywhere in lines of any length', () => {
         data[line * n + ((at + line) % n)] = strange ? Number.NaN : op === 'argmax' ? 1 : -1
       check(contiguous([2, n]), 1, op, data)
     }),
-    runs(200),
+    runs(100),
   )
 })
 

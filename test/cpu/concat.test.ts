@@ -41,6 +41,6 @@ test('puts parts one after the other', () => {
       const recipe = concatRecipe({ kind: 'concat', inputs: views, out, dim }, { threads: 1 })
       expect(Array.from(runInParts(recipe, data, [sizeOf(out)])[0]!)).toEqual(wanted)
     }),
-    runs(100),
+    runs(60),
   )
 })

@@ -38,7 +38,7 @@ describe('the sum of squared deviations', () => {
           })
         },
       ),
-      runs(150),
+      runs(80),
     )
   })
 

@@ -36,8 +36,12 @@ async function valuesOn(device: Device, build: () => readonly Tensor[]): Promise
   return values
 }
 
+/** What reference made of these before. */
+const known = new Map<() => readonly Tensor[], Promise<number[][]>>()
+
 async function agrees(build: () => readonly Tensor[], device: Device = cpu): Promise<void> {
-  const wanted = await valuesOn(reference, build)
+  if (!known.has(build)) known.set(build, valuesOn(reference, build))
+  const wanted = (await known.get(build))!
   const got = await valuesOn(device, build)
   got.forEach((values, i) => {
     expect(closeness(values, wanted[i]!)).toBeLessThanOrEqual(1)

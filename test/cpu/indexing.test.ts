@@ -61,7 +61,7 @@ describe('gather', () => {
         const [got] = runInParts(gatherRecipe(kernel, options), [values, places], [wanted.length])
         expect(Array.from(got!)).toEqual(wanted)
       }),
-      runs(150),
+      runs(80),
     )
   })
 
@@ -118,7 +118,7 @@ describe('scatter', () => {
           expect(sumError(got!, wanted)).toBeLessThan(1)
         },
       ),
-      runs(200),
+      runs(100),
     )
   })
 

@@ -4,6 +4,7 @@ import { fusedRecipe } from '../../src/device/cpu/loop.ts'
 import type { FusedKernel, FusedReduction, FusedValue } from '../../src/device/kernel.ts'
 import { DeviceError } from '../../src/errors.ts'
 import { contiguous, expandView, padView, permuteView, sliceView } from '../../src/view.ts'
+import { firstDifference } from '../support/cpu-recipe.ts'
 import { farthest, numbersLike, runFused } from './loop-support.ts'
 
 const map = (expr: string, ...args: number[]): FusedValue => ({ kind: 'map', expr, args })
@@ -80,7 +81,7 @@ describe('rows', () => {
 
   test.each([
     [128, 100],
-    [256, 1000],
+    [32, 1000],
     [31, 7],
   ])('KL divergence of [%i, %i] with its gradient in one kernel', (rows, width) => {
     const shape = [rows, width]
@@ -257,7 +258,8 @@ describe('long sums keep their digits', () => {
   ] as const)('%s', (_, dims, count) => {
     const kernel = asFused({ kind: 'reduce', op: 'sum', dims, out: [], inputs: [contiguous(out)] })
     const [sums] = runFused(kernel, { buffers: [x] }, { threads: 2 })
-    for (const sum of sums!) expect(Math.abs(sum / (count * tenth) - 1)).toBeLessThan(1e-6)
+    const worst = Math.max(...sums!.map((sum) => Math.abs(sum / (count * tenth) - 1)))
+    expect(worst).toBeLessThan(1e-6)
   })
 
   test('one long row that comes back to its elements', () => {
@@ -292,9 +294,10 @@ describe('copies', () => {
         { start: 0, size: cols, step: 1 },
       ])
       const [y] = runFused(copyKernel(permuteView(part, [0, 2, 1])), { buffers: [x] }, { parts: 3 })
-      let at = 0
+      const wanted: number[] = []
       for (let i = 0; i < 6; i++)
-        for (let k = 0; k < cols; k++) for (let j = 1; j < rows; j++) expect(y![at++]).toBe(value(i, j, k))
+        for (let k = 0; k < cols; k++) for (let j = 1; j < rows; j++) wanted.push(value(i, j, k))
+      expect(firstDifference(y!, Float32Array.from(wanted))).toBe(-1)
     }
   })
 
@@ -310,13 +313,14 @@ describe('copies', () => {
       [3, 1],
     ])
     const [y] = runFused(copyKernel(view), { buffers: [x] })
-    let at = 0
+    const wanted: number[] = []
     for (let i = 0; i < 7; i++)
       for (let j = 0; j < 42; j++)
         for (let k = 0; k < 28; k++) {
           const inside = i >= 1 && j < 40 && k >= 3 && k < 27
-          expect(y![at++]).toBe(inside ? value(6 - i, j, 26 - k) : 0)
+          wanted.push(inside ? value(6 - i, j, 26 - k) : 0)
         }
+    expect(firstDifference(y!, Float32Array.from(wanted))).toBe(-1)
   })
 })
 

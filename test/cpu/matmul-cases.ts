@@ -71,6 +71,10 @@ export function product(kernel: MatmulKernel, [x, y]: readonly Float32Array[]) {
   const [left, right] = kernel.inputs as readonly [View, View]
   const rank = out.length
   const [m, n, k] = [out[rank - 2]!, out[rank - 1]!, left.shape[rank - 1]!]
+  const [down, across] = [rank - 2, rank - 1].map((d) => [left.strides[d]!, right.strides[d]!] as const) as [
+    readonly [number, number],
+    readonly [number, number],
+  ]
   const matrices = out.slice(0, -2).reduce((a, b) => a * b, 1)
   const values = new Float64Array(matrices * m * n)
   const sizes = new Float64Array(matrices * m * n)
@@ -86,12 +90,13 @@ export function product(kernel: MatmulKernel, [x, y]: readonly Float32Array[]) {
     for (let i = 0; i < m; i++)
       for (let j = 0; j < n; j++) {
         let [sum, size] = [0, 0]
+        let [from, to] = [a + i * down[0], b + j * across[1]]
         for (let p = 0; p < k; p++) {
-          const term =
-            x![a + i * left.strides[rank - 2]! + p * left.strides[rank - 1]!]! *
-            y![b + p * right.strides[rank - 2]! + j * right.strides[rank - 1]!]!
+          const term = x![from]! * y![to]!
           sum += term
           size += Math.abs(term)
+          from += across[0]
+          to += down[1]
         }
         values[(matrix * m + i) * n + j] = sum
         sizes[(matrix * m + i) * n + j] = size
@@ -103,8 +108,10 @@ export function product(kernel: MatmulKernel, [x, y]: readonly Float32Array[]) {
 /** Repeatable numbers in (-1, 1). */
 export function numbers(count: number, seed: number): Float32Array {
   let state = seed * 2654435761 + 12345
-  return Float32Array.from({ length: count }, () => {
+  const numbers = new Float32Array(count)
+  for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0
-    return state / 2 ** 31
-  })
+    numbers[i] = state / 2 ** 31
+  }
+  return numbers
 }

@@ -136,7 +136,8 @@ describe.each([true, false])('memory, shared: %s', (shared) => {
     const memory = new Memory(shared)
     const blocks = Array.from({ length: 8 }, (_, i) => {
       const at = memory.allocate(4 * MIB)
-      memory.f32.fill(i, at / 4, at / 4 + MIB)
+      memory.f32[at / 4] = i
+      memory.f32[at / 4 + MIB - 1] = i
       return at
     })
     blocks.forEach((at, i) => {
@@ -193,7 +194,7 @@ describe('pressure', () => {
       return tensor
     }
     let most = 0
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 50; i++) {
       await make(10e6)
       if (memory.pressed) await memory.relieve()
       most = Math.max(most, memory.used)

@@ -1,5 +1,29 @@
 import { spawn } from 'node:child_process'
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+
+/** The runtime and the routines as one file, so that no process has to translate them: by tsx's own esbuild. */
+const { buildSync } = createRequire(import.meta.resolve('tsx'))('esbuild') as {
+  buildSync(options: Readonly<Record<string, unknown>>): void
+}
+const folder = mkdtempSync(join(tmpdir(), 'kdgrad-'))
+const outfile = join(folder, 'bundle.mjs')
+buildSync({
+  stdin: {
+    contents: `export * from './src/device/cpu/runtime.ts'; export * from './test/cpu/threads-support.ts'`,
+    resolveDir: process.cwd(),
+  },
+  outfile,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+})
+const BUNDLE = JSON.stringify(pathToFileURL(outfile))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 interface Ended {
   readonly code: number | null
@@ -11,7 +35,7 @@ interface Ended {
 
 /** Runs a script that prints a line when all that remains is to end; 20 s at most. */
 function run(script: string): Promise<Ended> {
-  const args = ['--import', 'tsx', '--input-type=module', '-e', script]
+  const args = ['--input-type=module', '-e', script]
   const child = spawn(process.execPath, args, { timeout: 20_000, killSignal: 'SIGKILL' })
   let [out, err, last] = ['', '', 0]
   child.stdout.on('data', (text) => {
@@ -28,8 +52,7 @@ function run(script: string): Promise<Ended> {
 
 /** Two threads that share jobs; `taken()` is a job's worth of work and says whether a worker took part. */
 const PRELUDE = `
-import { Runtime } from './src/device/cpu/runtime.ts'
-import { bad, compiledIn, sharing, whose } from './test/cpu/threads-support.ts'
+import { Runtime, bad, compiledIn, sharing, whose } from ${BUNDLE}
 const runtime = new Runtime({ threads: 2 })
 const { threads, share } = sharing(runtime, 2, 200)
 const routine = compiledIn(runtime, whose)
@@ -82,8 +105,7 @@ describe('a process with worker threads', () => {
 
   test('shares nothing once they are closed, and goes on', async () => {
     const { code, out } = await run(`
-      import { Runtime } from './src/device/cpu/runtime.ts'
-      import { whose } from './test/cpu/threads-support.ts'
+      import { Runtime, whose } from ${BUNDLE}
       const runtime = new Runtime({ threads: 2 })
       const out = runtime.memory.allocate(64)
       const handle = runtime.define(whose)
@@ -105,8 +127,7 @@ test('without shared memory there is one thread', async () => {
   const { code, out } = await run(`
     delete globalThis.SharedArrayBuffer
     delete process.env.KDGRAD_THREADS
-    const { Runtime } = await import('./src/device/cpu/runtime.ts')
-    const { plus } = await import('./test/cpu/threads-support.ts')
+    const { Runtime, plus } = await import(${BUNDLE})
     const runtime = new Runtime()
     const { memory } = runtime
     const at = memory.allocate(64)

@@ -2,6 +2,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Runtime } from '../../src/device/cpu/runtime.ts'
 import { DeviceError } from '../../src/errors.ts'
+import { firstDifference } from '../support/cpu-recipe.ts'
 import { bad, compiledIn, plus, sharing, whose } from './threads-support.ts'
 
 const open: { close(): Promise<void> }[] = []
@@ -38,16 +39,18 @@ describe('shared jobs', () => {
     const { memory } = runtime
     const routine = compiledIn(runtime, plus(1))
     const most = 50
+    const all = [...Array(3 * count + 1).keys()].slice(1)
     const [x, out] = [memory.allocate(16 * most), memory.allocate(16 * most)]
     memory.f32.set(
       floats(4 * most, (i) => i),
       x / 4,
     )
-    for (let units = 1; units <= most; units++) {
+    for (const units of [...all, 31, 32, most]) {
       memory.f32.fill(Number.NaN, out / 4, out / 4 + 4 * most)
       share(routine, [x, out], units)
       const got = memory.f32.slice(out / 4, out / 4 + 4 * most)
-      expect(got).toEqual(floats(4 * most, (i) => (i < 4 * units ? i + 1 : Number.NaN)))
+      const wanted = floats(4 * most, (i) => (i < 4 * units ? i + 1 : Number.NaN))
+      expect(firstDifference(got, wanted)).toBe(-1)
     }
   })
 
@@ -91,8 +94,9 @@ describe('shared jobs', () => {
     const { runtime, share } = started(2)
     const { memory } = runtime
     for (let round = 1; round <= 8; round++) {
-      const [x, out] = [memory.allocate(2 ** (16 + round)), memory.allocate(2 ** (16 + round))]
-      const units = 2 ** (12 + round)
+      // The last units of blocks that make memory grow.
+      const [bytes, units] = [2 ** (16 + round), 256]
+      const [x, out] = [1, 2].map(() => memory.allocate(bytes) + bytes - 16 * units) as [number, number]
       memory.f32.fill(round, x / 4, x / 4 + 4 * units)
       share(compiledIn(runtime, plus(round)), [x, out], units)
       expect(memory.f32.subarray(out / 4, out / 4 + 4 * units).every((v) => v === 2 * round)).toBe(true)
@@ -171,15 +175,15 @@ describe('the runtime', () => {
       )
       const handle = runtime.define(plus(0.1, 200))
       const all: Float32Array[] = []
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 30; i++) {
         memory.f32.fill(0, out / 4, out / 4 + 4 * units)
         runtime.run(handle, { units, cost: 300 }, [x, out], [])
         all.push(memory.f32.slice(out / 4, out / 4 + 4 * units))
       }
-      expect(all.every((one) => one.every((v, i) => v === all[0]![i]))).toBe(true)
+      expect(all.findIndex((one) => firstDifference(one, all[0]!) >= 0)).toBe(-1)
       return all[0]!
     })
-    expect(results[1]).toEqual(results[0])
+    expect(firstDifference(results[1]!, results[0]!)).toBe(-1)
   })
 
   test('runs on where a worker failed before', () => {

@@ -13,13 +13,16 @@ type Kind = keyof typeof VALUES
 /** `count` floats from a seed. */
 export function floats(seed: number, count: number, kind: Kind = 'wide'): Float32Array {
   let state = seed | 0
-  return Float32Array.from({ length: count }, () => {
+  const of = VALUES[kind]
+  const numbers = new Float32Array(count)
+  for (let i = 0; i < count; i++) {
     // mulberry32
     state = (state + 0x6d2b79f5) | 0
     let t = Math.imul(state ^ (state >>> 15), state | 1)
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return VALUES[kind](((t ^ (t >>> 14)) >>> 0) / 2 ** 32)
-  })
+    numbers[i] = of(((t ^ (t >>> 14)) >>> 0) / 2 ** 32)
+  }
+  return numbers
 }
 
 export const kinds = fc.constantFrom<Kind>('ties', 'wide', 'strange')

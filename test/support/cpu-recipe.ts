@@ -6,6 +6,16 @@ import { f32x4, v128 } from '../../src/device/cpu/wasm/simd.ts'
 
 export const runtime = new Runtime()
 
+/** Where two arrays of a length first differ; NaN is the same as NaN. -1 where they do not. */
+export function firstDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return Math.min(a.length, b.length)
+  // Equal bytes, as a rule: a hundred times as fast to compare as numbers.
+  const [x, y] = [a, b].map(({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength),
+  )
+  return x!.equals(y!) ? -1 : a.findIndex((value, i) => !Object.is(value, b[i]))
+}
+
 /** Fills so much scratch memory with NaN: nothing may rely on what it holds. */
 const poison = (bytes: number): Routine => ({
   key: `poison ${bytes}`,

@@ -20,8 +20,13 @@ export function fusedReference(
   const { out, dims, inputs, values, stores } = kernel
   const places = placesOf(out)
   const rowPlaces = placesOf(out.map((n, d) => (dims.includes(d) ? 1 : n)))
-  const rowOf = new Map(rowPlaces.map((place, row) => [place.join(), row]))
-  const rows = places.map((place) => rowOf.get(place.map((i, d) => (dims.includes(d) ? 0 : i)).join())!)
+  const rows = places.map((place) =>
+    place.reduce((row, i, d) => (dims.includes(d) ? row : row * out[d]! + i), 0),
+  )
+  const members = rowPlaces.map((): number[] => [])
+  rows.forEach((row, e) => {
+    members[row]!.push(e)
+  })
   const once = (value: number): Numbers => ({
     elements: places.map(() => value),
     rows: rowPlaces.map(() => value),
@@ -70,7 +75,7 @@ export function fusedReference(
         ? counted[row]!
         : reduced(
             value.op,
-            counted.filter((_, e) => rows[e] === row),
+            members[row]!.map((e) => counted[e]!),
           ),
     )
     return { elements: rows.map((row) => totals[row]!), rows: totals, all: Number.NaN }
