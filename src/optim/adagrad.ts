@@ -1,6 +1,6 @@
 import type { Assignment } from '../graph/updates.ts'
 import type { Tensor } from '../tensor.ts'
-import { averagedSquare, descended, rootScaled } from './formulas.ts'
+import { averagedSquare, descended, rootScaled, shared } from './formulas.ts'
 import { Optimizer } from './optimizer.ts'
 import { checkSetting } from './settings.ts'
 
@@ -43,13 +43,13 @@ export class Adagrad extends Optimizer {
 
   protected override update(gradients: readonly Tensor[]): Assignment[] {
     const { lrDecay, weightDecay, eps } = this.#settings
-    const rate = this.lr / (1 + this.steps * lrDecay)
+    const n = shared({ weightDecay, eps, rate: this.lr / (1 + this.steps * lrDecay), none: 0, one: 1 })
     return this.parameters.flatMap((p, i): Assignment[] => {
       const g = gradients[i]!
-      const sum = averagedSquare(this.slot(SUM, i), g, p, weightDecay, 1, 1)
+      const sum = averagedSquare(this.slot(SUM, i), g, p, n.weightDecay, n.one, n.one)
       return [
         [this.slot(SUM, i), sum],
-        [p, descended(p, rootScaled(g, p, sum, 0, weightDecay, eps), rate)],
+        [p, descended(p, rootScaled(g, p, sum, n.none, n.weightDecay, n.eps), n.rate)],
       ]
     })
   }

@@ -1,4 +1,5 @@
 import { fused } from '../ops/fused.ts'
+import { scalar, type Tensor } from '../tensor.ts'
 
 // Formulas that several optimisers step by. Tensors have a parameter's shape, settings are numbers; the gradient g
 // counts with the L2 penalty weightDecay * p added.
@@ -42,3 +43,11 @@ export const rootScaled = fused(
 
 /** p - rate * direction. */
 export const descended = fused('descended', ['p', 'direction', 'rate'], 'a - b * c', null)
+
+/** Settings as tensors that all parameters share: the same maths with the same numbers becomes one kernel. */
+export const shared = <K extends string>(
+  settings: Readonly<Record<K, number>>,
+): Readonly<Record<K, Tensor>> =>
+  Object.fromEntries(
+    Object.entries<number>(settings).map(([name, value]) => [name, scalar(value)]),
+  ) as Record<K, Tensor>

@@ -1,7 +1,7 @@
 import type { Assignment } from '../graph/updates.ts'
 import { fused } from '../ops/fused.ts'
 import type { Tensor } from '../tensor.ts'
-import { averaged, averagedSquare } from './formulas.ts'
+import { averaged, averagedSquare, shared } from './formulas.ts'
 import { Optimizer } from './optimizer.ts'
 import { checkSetting } from './settings.ts'
 
@@ -61,22 +61,29 @@ export abstract class MomentOptimizer extends Optimizer {
   protected abstract decay(): { readonly penalty: number; readonly kept: number }
 
   protected override update(gradients: readonly Tensor[]): Assignment[] {
-    const { beta2, eps, amsgrad } = this.#settings
-    const { penalty, kept } = this.decay()
+    const { beta2, amsgrad, eps } = this.#settings
     const beta1 = this.momentum
     const k = this.steps + 1
-    const rate = this.lr / (1 - beta1 ** k)
-    const secondScale = 1 / Math.sqrt(1 - beta2 ** k)
+    const n = shared({
+      ...this.decay(),
+      beta1,
+      share1: 1 - beta1,
+      beta2,
+      share2: 1 - beta2,
+      rate: this.lr / (1 - beta1 ** k),
+      secondScale: 1 / Math.sqrt(1 - beta2 ** k),
+      eps,
+    })
     return this.parameters.flatMap((p, i): Assignment[] => {
       const g = gradients[i]!
-      const first = averaged(this.slot(FIRST, i), g, p, penalty, beta1, 1 - beta1)
-      const second = averagedSquare(this.slot(SECOND, i), g, p, penalty, beta2, 1 - beta2)
+      const first = averaged(this.slot(FIRST, i), g, p, n.penalty, n.beta1, n.share1)
+      const second = averagedSquare(this.slot(SECOND, i), g, p, n.penalty, n.beta2, n.share2)
       const largest = amsgrad ? this.slot(LARGEST, i).maximum(second) : second
       return [
         [this.slot(FIRST, i), first],
         [this.slot(SECOND, i), second],
         ...(amsgrad ? [[this.slot(LARGEST, i), largest] as const] : []),
-        [p, adamStep(p, first, largest, rate, secondScale, eps, kept)],
+        [p, adamStep(p, first, largest, n.rate, n.secondScale, n.eps, n.kept)],
       ]
     })
   }

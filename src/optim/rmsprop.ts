@@ -1,6 +1,6 @@
 import type { Assignment } from '../graph/updates.ts'
 import type { Tensor } from '../tensor.ts'
-import { averaged, averagedSquare, descended, rootScaled } from './formulas.ts'
+import { averaged, averagedSquare, descended, rootScaled, shared } from './formulas.ts'
 import { Optimizer } from './optimizer.ts'
 import { checkSetting } from './settings.ts'
 
@@ -55,7 +55,15 @@ export class RMSprop extends Optimizer {
   }
 
   protected override update(gradients: readonly Tensor[]): Assignment[] {
-    const { alpha, eps, weightDecay } = this.#settings
+    const { alpha } = this.#settings
+    const n = shared({
+      ...this.#settings,
+      share: 1 - alpha,
+      lr: this.lr,
+      momentum: this.momentum,
+      none: 0,
+      one: 1,
+    })
     return this.parameters.flatMap((p, i) => {
       const g = gradients[i]!
       const moved: Assignment[] = []
@@ -63,15 +71,15 @@ export class RMSprop extends Optimizer {
         moved.push([this.slot(slot, i), value])
         return value
       }
-      const square = move(SQUARE, averagedSquare(this.slot(SQUARE, i), g, p, weightDecay, alpha, 1 - alpha))
+      const square = move(SQUARE, averagedSquare(this.slot(SQUARE, i), g, p, n.weightDecay, n.alpha, n.share))
       const mean = this.remembers(MEAN)
-        ? move(MEAN, averaged(this.slot(MEAN, i), g, p, weightDecay, alpha, 1 - alpha))
-        : 0
-      const step = rootScaled(g, p, square, mean, weightDecay, eps)
+        ? move(MEAN, averaged(this.slot(MEAN, i), g, p, n.weightDecay, n.alpha, n.share))
+        : n.none
+      const step = rootScaled(g, p, square, mean, n.weightDecay, n.eps)
       const direction = this.remembers(DIRECTION)
-        ? move(DIRECTION, averaged(this.slot(DIRECTION, i), step, 0, 0, this.momentum, 1))
+        ? move(DIRECTION, averaged(this.slot(DIRECTION, i), step, n.none, n.none, n.momentum, n.one))
         : step
-      return [...moved, [p, descended(p, direction, this.lr)]]
+      return [...moved, [p, descended(p, direction, n.lr)]]
     })
   }
 }

@@ -2,7 +2,7 @@ import { ValueError } from '../errors.ts'
 import type { Assignment } from '../graph/updates.ts'
 import { fused } from '../ops/fused.ts'
 import type { Tensor } from '../tensor.ts'
-import { averaged } from './formulas.ts'
+import { averaged, shared } from './formulas.ts'
 import { Optimizer } from './optimizer.ts'
 import { checkSetting } from './settings.ts'
 
@@ -58,15 +58,21 @@ export class SGD extends Optimizer {
   }
 
   protected override update(gradients: readonly Tensor[]): Assignment[] {
-    const { lr, momentum, steps } = this
-    const { dampening, nesterov, weightDecay } = this.#settings
+    const { dampening, nesterov } = this.#settings
+    const { lr, weightDecay, momentum, share, gShare, velocityShare, none } = shared({
+      lr: this.lr,
+      weightDecay: this.#settings.weightDecay,
+      momentum: this.momentum,
+      share: this.steps === 0 ? 1 : 1 - dampening,
+      gShare: nesterov || !this.remembers(VELOCITY) ? 1 : 0,
+      velocityShare: nesterov ? this.momentum : 1,
+      none: 0,
+    })
     return this.parameters.flatMap((p, i): Assignment[] => {
       const g = gradients[i]!
-      if (!this.remembers(VELOCITY)) return [[p, sgdStep(p, g, 0, lr, weightDecay, 1, 0)]]
+      if (!this.remembers(VELOCITY)) return [[p, sgdStep(p, g, none, lr, weightDecay, gShare, none)]]
       const velocity = this.slot(VELOCITY, i)
-      const share = steps === 0 ? 1 : 1 - dampening
       const moved = averaged(velocity, g, p, weightDecay, momentum, share)
-      const [gShare, velocityShare] = nesterov ? [1, momentum] : [0, 1]
       return [
         [velocity, moved],
         [p, sgdStep(p, g, moved, lr, weightDecay, gShare, velocityShare)],
