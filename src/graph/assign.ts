@@ -1,6 +1,7 @@
 import { ShapeError, showAll, ValueError } from '../errors.ts'
 import { sameShape } from '../shape.ts'
 import { type AnyTensor, type DType, Tensor } from '../tensor.ts'
+import type { Storage } from './storage.ts'
 
 /**
  * Gives the leaf `target` the values that `value` has now. Both show the same memory; nothing is copied, and `target`
@@ -10,6 +11,22 @@ import { type AnyTensor, type DType, Tensor } from '../tensor.ts'
  */
 export function assign<D extends DType>(target: Tensor<D>, value: Tensor<D>): void {
   if (target === (value as AnyTensor)) return
+  check(target, value)
+  show(target, value.storage?.share() ?? null, value)
+}
+
+/**
+ * As `assign`, for a computed `value` that nobody wants for itself: it lets go of its values, and reading it again
+ * would compute them again.
+ */
+export function handOver<D extends DType>(target: Tensor<D>, value: Tensor<D>): void {
+  check(target, value)
+  const { storage } = value
+  value.storage = null
+  show(target, storage, value)
+}
+
+function check(target: AnyTensor, value: AnyTensor): void {
   if (!sameShape(target.shape, value.shape))
     throw new ShapeError(
       `assign: the new values have another shape, got ${showAll([value.shape, target.shape])}. Give values of the same shape.`,
@@ -20,10 +37,13 @@ export function assign<D extends DType>(target: Tensor<D>, value: Tensor<D>): vo
     throw new ValueError(
       `assign: the new values are not computed yet, got ${value}. Await realize(...) first.`,
     )
+}
+
+function show(target: AnyTensor, storage: Storage | null, { host }: AnyTensor): void {
   const before = target.storage
-  target.storage = value.storage?.share() ?? null
+  target.storage = storage
+  target.host = host
   before?.drop()
-  target.host = value.host
 }
 
 /** A leaf with the values that `tensor` has now, whatever it is assigned later. Nothing is copied. */

@@ -1,6 +1,6 @@
 import '../ops/methods.ts'
 import { DataError, ShapeError, show, ValueError } from '../errors.ts'
-import { assign, forget, snapshot } from '../graph/assign.ts'
+import { assign, handOver, snapshot } from '../graph/assign.ts'
 import { grad } from '../graph/grad.ts'
 import { type Assignment, settle, updatesOf } from '../graph/updates.ts'
 import { realize } from '../graph/values.ts'
@@ -175,11 +175,8 @@ export abstract class Optimizer {
     try {
       const assignments = [...this.update(gradients), ...updates]
       await realize(...also, ...assignments.map(([, value]) => value))
-      for (const [target, value] of assignments) {
-        assign(target, value)
-        // The target holds the values now; waiting for a collection would let them pile up.
-        forget(value)
-      }
+      // Waiting for a collection would let the computed values pile up.
+      for (const [target, value] of assignments) handOver(target, value)
       this.#steps++
     } finally {
       this.#busy = false
