@@ -25,7 +25,7 @@ function firstExtreme(line: readonly number[], largest: boolean): number {
 
 function check(x: View, dim: number, op: 'argmax' | 'argmin', data: Float32Array) {
   const out = x.shape.map((n, d) => (d === dim ? 1 : n))
-  const wanted = [...coordinates(out)].map((at) => {
+  const wanted = coordinates(out).map((at) => {
     const line = Array.from(
       { length: x.shape[dim]! },
       (_, r) =>

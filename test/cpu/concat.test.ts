@@ -28,7 +28,7 @@ test('puts parts one after the other', () => {
       const out = views[0]!.shape.map((n, d) =>
         d === dim ? views.reduce((sum, v) => sum + v.shape[dim]!, 0) : n,
       )
-      const wanted = [...coordinates(out)].map((at) => {
+      const wanted = coordinates(out).map((at) => {
         let [part, place] = [0, at[dim]!]
         while (place >= views[part]!.shape[dim]!) place -= views[part++]!.shape[dim]!
         return data[part]![

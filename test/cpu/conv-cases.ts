@@ -72,15 +72,18 @@ const productsOf = (geometry: Geometry): number =>
 
 /** Numbers of about a normal distribution, the same for the same seed. */
 function normals(size: number, seed: number): Float32Array {
-  let state = (seed * 2654435761) >>> 0 || 1
-  const next = () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state = (state ^ (state << 5)) >>> 0
-    return state / 2 ** 32
-  }
+  let state = Math.imul(seed, 2654435761) | 1
   const numbers = new Float32Array(size)
-  for (let i = 0; i < size; i++) numbers[i] = 2 * (next() + next() + next() - 1.5)
+  for (let i = 0; i < size; i++) {
+    let sum = 0
+    for (let k = 0; k < 3; k++) {
+      state ^= state << 13
+      state ^= state >>> 17
+      state ^= state << 5
+      sum += state
+    }
+    numbers[i] = sum / 2 ** 31
+  }
   return numbers
 }
 

@@ -154,27 +154,25 @@ const TRICKY = [
   100,
 ].map(Math.fround)
 
-const tricky = TRICKY.flatMap((a) => TRICKY.flatMap((b) => TRICKY.map((c) => [a, b, c] as const)))
-const trickyOperands = columns(tricky)
+type Row = readonly [number, number, number]
 
-/** Expects the bits that a formula has in JavaScript, worked out once for rows that differ in what it does not use. */
-function expectBits(text: string, value: (row: readonly [number, number, number]) => number): void {
-  const got = evaluate(text, trickyOperands)
-  const used = Array.from(NAMES, (name) => new RegExp(`\\b${name}\\b`).test(text))
-  const firstLike = (i: number) =>
-    [256, 16, 1].reduce((at, n, k) => at + (used[k] ? n * ((i / n) & 15) : 0), 0)
-  const wanted = new Float32Array(tricky.length)
-  tricky.forEach((row, i) => {
-    const first = firstLike(i)
-    wanted[i] = first < i ? wanted[first]! : value(row)
-    if (!Object.is(got[i], wanted[i])) expect.fail(`${text} of ${row} is ${wanted[i]}, got ${got[i]}`)
+const tricky = TRICKY.flatMap((a) => TRICKY.flatMap((b) => TRICKY.map((c): Row => [a, b, c])))
+/** A quarter of them each, in which all pairs are. */
+const quarters = [0, 1, 2, 3].map((k) => tricky.filter((_, i) => ((i >> 8) + (i >> 4) + i - k) % 4 === 0))
+
+/** Expects the bits that a formula has in JavaScript. */
+function expectBits(text: string, rows: readonly Row[], value: (row: Row) => number): void {
+  const got = evaluate(text, columns(rows))
+  rows.forEach((row, i) => {
+    const wanted = Math.fround(value(row))
+    if (!Object.is(got[i], wanted)) expect.fail(`${text} of ${row} is ${wanted}, got ${got[i]}`)
   })
 }
 
 test('what float32 works out without functions has the bits that JavaScript gives', () => {
   fc.assert(
-    fc.property(formulas(EXACT, true), ({ text, value }) =>
-      expectBits(text, (row) => Number(value(row, Math.fround))),
+    fc.property(formulas(EXACT, true), fc.constantFrom(...quarters), ({ text, value }, rows) =>
+      expectBits(text, rows, (row) => Number(value(row, Math.fround))),
     ),
     runs(150),
   )
@@ -225,7 +223,7 @@ const IDIOMS: Readonly<Record<string, (a: number, b: number, c: number) => numbe
 }
 
 test.each(Object.entries(IDIOMS))('%s has the bits that JavaScript gives', (text, value) => {
-  expectBits(text, (row) => value(...row))
+  expectBits(text, tricky, (row) => value(...row))
 })
 
 const isExtreme = (x: number) => Math.abs(x) > 1e37 || (x !== 0 && Math.abs(x) < 1e-37)

@@ -47,7 +47,7 @@ describe('gather', () => {
       fc.property(cases, seeds, fc.boolean(), ({ x, index, dim }, seed, wild) => {
         const values = floats(seed, reachOf(x))
         const places = indices(seed + 1, reachOf(index), x.shape[dim]!, wild)
-        const wanted = [...coordinates(index.shape)].map((at) => {
+        const wanted = coordinates(index.shape).map((at) => {
           const place = places[placeOf(index, at)]!
           if (!isPlace(place, x.shape[dim]!)) return Number.NaN
           return values[
@@ -100,7 +100,7 @@ describe('scatter', () => {
           const places = indices(seed + 1, reachOf(index), x.shape[dim]!, wild)
           const added = floats(seed + 2, reachOf(src))
           const out = contiguous(x.shape)
-          const wanted = [...coordinates(x.shape)].map((at) => [values[placeOf(x, at)]!])
+          const wanted = coordinates(x.shape).map((at) => [values[placeOf(x, at)]!])
           for (const at of coordinates(index.shape)) {
             const place = places[placeOf(index, at)]!
             if (!isPlace(place, x.shape[dim]!)) continue

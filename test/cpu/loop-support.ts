@@ -52,13 +52,14 @@ export function runFused(
   })
   const pointers = starts.map((start) => at + 4 * start)
   if (inPlace) pointers[buffers.length] = pointers[0]!
-  for (const { routine, units } of stages) {
-    const handle = runtime.define(routine)
+  // All at once, to be compiled as one module.
+  const handles = stages.map(({ routine }) => runtime.define(routine))
+  for (const [s, { units }] of stages.entries()) {
     const bound = (part: number) => Math.floor((part * units) / parts)
     const ranges = range
       ? [range]
       : Array.from({ length: parts }, (_, p) => [bound(p), bound(p + 1)] as const)
-    for (const [lo, hi] of ranges) runtime.runRange(handle, pointers, numbers, lo, hi)
+    for (const [lo, hi] of ranges) runtime.runRange(handles[s]!, pointers, numbers, lo, hi)
   }
   const guards = memory.f32.subarray(at / 4, at / 4 + end)
   starts.forEach((start, i) => {

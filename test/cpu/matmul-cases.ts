@@ -107,7 +107,7 @@ export function product(kernel: MatmulKernel, [x, y]: readonly Float32Array[]) {
 
 /** Repeatable numbers in (-1, 1). */
 export function numbers(count: number, seed: number): Float32Array {
-  let state = seed * 2654435761 + 12345
+  let state = (seed * 2654435761 + 12345) | 0
   const numbers = new Float32Array(count)
   for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { sizeOf } from '../../src/shape.ts'
 import type { View } from '../../src/view.ts'
 
 /** Kinds of values: few different ones, so that many tie; any of a wide range; some that are no numbers. */
@@ -64,13 +65,18 @@ export const reachOf = ({ shape, strides, offset }: View): number =>
     : 1 + offset + shape.reduce((sum, n, d) => sum + Math.max(0, strides[d]! * (n - 1)), 0)
 
 /** All coordinates of a shape, in order. */
-export function* coordinates(shape: readonly number[]): Generator<number[]> {
-  const [n, ...rest] = shape
-  if (n === undefined) {
-    yield []
-    return
+export function coordinates(shape: readonly number[]): number[][] {
+  const all: number[][] = []
+  for (let i = 0; i < sizeOf(shape); i++) {
+    const at = [...shape]
+    let rest = i
+    for (let d = shape.length - 1; d >= 0; d--) {
+      at[d] = rest % shape[d]!
+      rest = Math.floor(rest / shape[d]!)
+    }
+    all.push(at)
   }
-  for (let i = 0; i < n; i++) for (const inner of coordinates(rest)) yield [i, ...inner]
+  return all
 }
 
 /** Where a view's element lies. */

@@ -16,17 +16,18 @@ export function firstDifference(a: Float32Array, b: Float32Array): number {
   return x!.equals(y!) ? -1 : a.findIndex((value, i) => !Object.is(value, b[i]))
 }
 
-/** Fills so much scratch memory with NaN: nothing may rely on what it holds. */
-const poison = (bytes: number): Routine => ({
-  key: `poison ${bytes}`,
-  scratch: bytes,
-  build: (f) => {
-    const at = f.local('i32')
-    f.for(at, 0, Math.ceil(bytes / 16) * 16, 16, () =>
-      f.do(v128.store(i32.add(f.scratch, at), f32x4.const(Number.NaN))),
-    )
-  },
-})
+/** Fills scratch memory with NaN, from so many bytes up to twice as many: nothing may rely on what it holds. */
+function poison(bytes: number): Routine {
+  const scratch = 2 ** Math.max(4, Math.ceil(Math.log2(bytes)))
+  return {
+    key: `poison ${scratch}`,
+    scratch,
+    build: (f) => {
+      const at = f.local('i32')
+      f.for(at, 0, scratch, 16, () => f.do(v128.store(i32.add(f.scratch, at), f32x4.const(Number.NaN))))
+    },
+  }
+}
 
 /** Runs a recipe on these inputs; `parts` splits each stage as so many threads would. */
 export function runRecipe(
@@ -45,10 +46,15 @@ export function runRecipe(
   // Nothing may rely on zeros.
   for (let i = inputs.length; i < sizes.length; i++)
     memory.f32.fill(Number.NaN, pointers[i]! / 4, pointers[i]! / 4 + sizes[i]!)
-  for (const { routine, units } of stages) {
-    const handle = runtime.define(routine)
+  // All at once, to be compiled as one module.
+  const handles = stages.map(({ routine }) => ({
+    handle: runtime.define(routine),
+    spoil: routine.scratch > 0 ? runtime.define(poison(routine.scratch)) : null,
+  }))
+  stages.forEach(({ units }, s) => {
+    const { handle, spoil } = handles[s]!
     for (let part = 0; part < parts; part++) {
-      if (routine.scratch > 0) runtime.runRange(runtime.define(poison(routine.scratch)), [], [], 0, 1)
+      if (spoil) runtime.runRange(spoil, [], [], 0, 1)
       runtime.runRange(
         handle,
         pointers,
@@ -57,7 +63,7 @@ export function runRecipe(
         Math.floor(((part + 1) * units) / parts),
       )
     }
-  }
+  })
   const outs = outSizes.map((n, i) => {
     const at = pointers[inputs.length + i]! / 4
     return memory.f32.slice(at, at + n)
