@@ -1,6 +1,12 @@
 import { DataError, show, ValueError } from '../errors.ts'
 import type { Random } from '../random.ts'
 
+/** How pixels were normalised: (v - mean) / deviation, a value per channel, v usually being 0 to 1. */
+export interface Normalisation {
+  readonly mean: readonly number[]
+  readonly deviation: readonly number[]
+}
+
 /** Labelled images in memory. */
 export interface Dataset {
   /** What messages and reports call it, e.g. `mnist train`. */
@@ -13,6 +19,10 @@ export interface Dataset {
   readonly classes: number
   /** Number of images. */
   readonly size: number
+  /** How `images` came from the pixels of the source, where that is known. */
+  readonly normalisation?: Normalisation
+  /** What the classes are called, in the order of their labels, where the source says. */
+  readonly classNames?: readonly string[]
 }
 
 const pixelsPerImage = ({ shape }: Dataset): number => shape[0] * shape[1] * shape[2]

@@ -1,6 +1,7 @@
 import { ValueError } from '../errors.ts'
 import { Random } from '../random.ts'
-import type { Dataset } from './dataset.ts'
+import { cosAndSin } from './angles.ts'
+import type { Dataset, Normalisation } from './dataset.ts'
 
 /** The classes of `glyphs`, in the order of their labels. */
 export const glyphNames = ['square', 'triangle', 'Z', 'N', 'plus', 'X', 'T', 'L', 'U', 'E'] as const
@@ -23,6 +24,7 @@ const PIXELS = SIDE * SIDE
 const CLASSES = glyphNames.length
 const MEAN = 0.2
 const DEVIATION = 0.35
+export const glyphNormalisation: Normalisation = { mean: [MEAN], deviation: [DEVIATION] }
 
 /**
  * Corners lie this far from the glyph's centre, in half image widths. It sets the difficulty. In PyTorch, seeds 0 and 1:
@@ -83,7 +85,16 @@ function drawSplit(split: string, size: number, random: Random): Dataset {
       drawGlyph(images.subarray(i * PIXELS, (i + 1) * PIXELS), GLYPHS[labels[i]!]!, samples.fork(i))
     }
   }
-  return { name: `glyphs ${split}`, images, labels, shape: [1, SIDE, SIDE], classes: CLASSES, size }
+  return {
+    name: `glyphs ${split}`,
+    images,
+    labels,
+    shape: [1, SIDE, SIDE],
+    classes: CLASSES,
+    size,
+    normalisation: glyphNormalisation,
+    classNames: glyphNames,
+  }
 }
 
 /** Draws one image into `out`. Lengths are in half image widths: the image spans -1 to 1 both ways, y downwards. */
@@ -135,14 +146,6 @@ function randomPlacement(random: Random): (x: number, y: number) => Point {
     const u = scaleX * x + shear * v
     return [cos * u - sin * v + shiftX, sin * u + cos * v + shiftY]
   }
-}
-
-/** For angles of up to 0.3: the series leaves less than 1e-16. Math.cos and Math.sin differ between engines. */
-function cosAndSin(angle: number): Point {
-  const s = angle * angle
-  const cos = 1 - (s / 2) * (1 - (s / 12) * (1 - (s / 30) * (1 - (s / 56) * (1 - s / 90))))
-  const sin = angle * (1 - (s / 6) * (1 - (s / 20) * (1 - (s / 42) * (1 - (s / 72) * (1 - s / 110)))))
-  return [cos, sin]
 }
 
 /** A direction in the plane, every angle as likely: a point of the unit disc, by rejection, pushed out to its edge. */

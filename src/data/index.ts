@@ -1,7 +1,15 @@
-export { balancedSubset, batches, checkDataset, type Dataset, subset } from './dataset.ts'
+export { loadCifar10, loadCifar100, readCifar } from './cifar.ts'
+export { balancedSubset, batches, checkDataset, type Dataset, type Normalisation, subset } from './dataset.ts'
+export { decodeImage } from './decode-image.ts'
+export { type FolderOptions, loadFolder } from './folder.ts'
 export { type GlyphOptions, glyphNames, glyphs } from './glyphs.ts'
 export { type IdxArray, readIdx } from './idx.ts'
-export { loadMnist } from './mnist.ts'
+export type { Image } from './image.ts'
+export { type DatasetName, datasetNames, type LoadOptions, loadDataset } from './load.ts'
+export type { LoadedData } from './loaded.ts'
+export { loadMnist, type MnistOptions } from './mnist.ts'
+export { withLabelNoise } from './noise.ts'
+export { loadNpz, type NpzOptions, readNpz } from './npz.ts'
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -9,3 +17,4 @@ export {
   type SafetensorsEntry,
   type SafetensorsFile,
 } from './safetensors.ts'
+export { splitValidation } from './split.ts'
