@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { dataCommand } from './data-fetch.ts'
 import { devicesCommand } from './devices.ts'
 import { distillCommand } from './distill.ts'
 import { lossesCommand } from './losses.ts'
@@ -12,6 +13,7 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     .addCommand(await distillCommand(argv))
     .addCommand(lossesCommand())
     .addCommand(devicesCommand())
+    .addCommand(dataCommand())
   for (const command of [program, ...program.commands])
     command
       .exitOverride()

@@ -7,6 +7,7 @@ export { type RandAugmentOptions, type RandOpName, randAugment, randAugmentOps }
 export { loadCifar10, loadCifar100, readCifar } from './cifar.ts'
 export { balancedSubset, batches, checkDataset, type Dataset, type Normalisation, subset } from './dataset.ts'
 export { decodeImage } from './decode-image.ts'
+export { type FetchOptions, fetchDataset, fetchSource } from './fetch.ts'
 export { type FolderOptions, loadFolder } from './folder.ts'
 export { type GlyphOptions, glyphNames, glyphs } from './glyphs.ts'
 export { type IdxArray, readIdx } from './idx.ts'
@@ -23,4 +24,5 @@ export {
   type SafetensorsEntry,
   type SafetensorsFile,
 } from './safetensors.ts'
+export { type Source, type SourceFile, type SourceName, sourceNames } from './sources.ts'
 export { splitValidation } from './split.ts'
