@@ -1,28 +1,31 @@
-import { Command, Option } from 'commander'
-import { models } from '../nn/models/index.ts'
+import { join, resolve } from 'node:path'
+import { Command } from 'commander'
+import { datasetNames } from '../data/index.ts'
+import { UsageError } from '../errors.ts'
+import { applySettings, readConfig, type Setting } from './config-file.ts'
 import { loadLosses } from './load-losses.ts'
 import { addLossOptions, type LossFlags } from './loss-flags.ts'
-import { anyNumber, count, nonNegative, positive, whole } from './numbers.ts'
+import { anyNumber, count, nonNegative, positive, share, whole } from './numbers.ts'
 import { runDistill } from './run-distill.ts'
+import { addTrainingOptions, type TeacherFlags, type TrainingFlags } from './training-flags.ts'
 
 /** What `kdgrad distill` was asked for. Undefined values depend on the data set. */
-export interface DistillFlags extends LossFlags {
+export interface DistillFlags extends LossFlags, TrainingFlags, TeacherFlags {
+  readonly config?: string
+  readonly resume?: string
   readonly dataset: string
   readonly dataDir?: string
-  readonly trainImages: number
-  readonly testImages: number
-  readonly losses: string
+  readonly trainImages?: number
+  readonly testImages?: number
+  readonly val?: number
   readonly labels?: number
-  readonly epochs?: number
-  readonly batch: number
-  readonly lr: number
-  readonly optimizer: 'adam' | 'sgd'
+  readonly labelNoise?: number
+  readonly losses: string
   readonly teacher: string
   readonly student: string
-  readonly teacherEpochs?: number
-  readonly teacherBatch: number
-  readonly teacherLr: number
+  readonly warmup?: number
   readonly evaluateEvery?: number
+  readonly checkpointEvery: number
   readonly seed: number
   readonly seeds: number
   readonly device: string
@@ -32,53 +35,69 @@ export interface DistillFlags extends LossFlags {
 
 const DEFAULT_LOSSES = 'kldiv,dkd,dist'
 
-/** `kdgrad distill`: every parameter of every chosen loss is a flag, `--dkd.beta 2`. */
+/** `kdgrad distill`: every parameter of every chosen loss is a flag, `--dkd.beta 2`; a file may set any flag. */
 export async function distillCommand(argv: readonly string[]): Promise<Command> {
-  const chosen = await loadLosses(lossesIn(argv))
+  const settings = settingsFor(argv)
+  const losses = valueIn(argv, 'losses') ?? settings.find(({ name }) => name === 'losses')?.text
+  const chosen = await loadLosses(losses ?? DEFAULT_LOSSES)
   const command = new Command('distill')
     .description('train a teacher, the student alone, and the student distilled by several losses')
-    .option('--dataset <name>', 'glyphs (built in) or mnist', 'glyphs')
-    .option('--data-dir <folder>', 'where the files of --dataset mnist are')
+    .option('--config <file>', 'flags from a file (YAML or JSON): epochs: 30; flags on the command line win')
+    .option('--resume <folder>', 'go on with the run in this folder, as if it had never stopped')
+    .option('--dataset <name>', datasetNames.join(', '), 'glyphs')
+    .option('--data-dir <folder>', 'where the files of a data set are that is not built in')
+    .option('--train-images <n>', 'images that the teacher sees (glyphs: 3000; else all)', count)
+    .option('--test-images <n>', 'images of the built-in set that all are judged on (2000)', count)
+    .option('--val <share>', 'share of the training images held back to choose the best epoch by', share)
+    .option('--labels <n>', 'labelled images the student gets (glyphs: 300; else all)', count)
+    .option('--label-noise <share>', 'share of the training labels that are made wrong', share)
     .option(
       '--losses <list>',
       "comma-separated ids of 'kdgrad losses', sums such as ce + 0.9*kldiv + 0.8*crd, files with your own, or all",
       DEFAULT_LOSSES,
     )
-    .option('--train-images <n>', 'images of the built-in set that the teacher sees', count, 3000)
-    .option('--test-images <n>', 'images of the built-in set that all are judged on', count, 2000)
-    .option('--labels <n>', 'labelled images the student gets (glyphs: 300; mnist: all)', count)
-    .option('--epochs <n>', "the student's epochs (30 up to 500 images, then fewer)", count)
-    .option('--batch <n>', "the student's batch size", count, 32)
-    .option('--lr <rate>', "the student's learning rate, at the start of a cosine", positive, 0.005)
-    .addOption(
-      new Option('--optimizer <name>', "the student's optimiser").choices(['adam', 'sgd']).default('adam'),
-    )
-    .option('--teacher <model>', `the teacher: ${[...models.keys()].join(', ')}`, 't8-16')
-    .option('--student <model>', 'the student, a model of the same list', 's4-8')
-    .option('--teacher-epochs <n>', "the teacher's epochs (4)", count)
-    .option('--teacher-batch <n>', "the teacher's batch size", count, 64)
-    .option('--teacher-lr <rate>', "the teacher's learning rate", positive, 0.004)
+    .option('--teacher <model>', "the teacher, a model of 'kdgrad models'", 't8-16')
+    .option('--student <model>', "the student, a model of 'kdgrad models'", 's4-8')
+  addTrainingOptions(command, 'student', { epochs: '30 up to 500 images, then fewer', batch: 32, lr: 0.005 })
+  addTrainingOptions(command, 'teacher', { epochs: '4', batch: 64, lr: 0.004 })
+  command
     .option('--temperature <T>', 'temperature of every loss that has one', positive)
     .option('--weight <w>', 'weight of every distillation loss', anyNumber)
     .option('--ce-weight <w>', 'weight of the cross-entropy beside every distillation loss', anyNumber)
     .option('--warmup <epochs>', 'epochs over which the weight of every distillation loss grows', nonNegative)
     .option('--init-epochs <n>', 'epochs of every preliminary stage, 0 for none', whole)
     .option('--evaluate-every <n>', 'epochs between evaluations of the students', count)
+    .option('--checkpoint-every <n>', 'steps between checkpoints', count, 200)
     .option('--seed <n>', 'first seed', whole, 0)
     .option('--seeds <n>', 'how many seeds to run', count, 1)
     .option('--device <name>', "a device of 'kdgrad devices', or auto", 'auto')
     .option('--threads <n>', 'threads of the device cpu (default: one a core, at most 8)', count)
     .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
-  const losses = new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss)))
-  for (const loss of losses) addLossOptions(command, loss)
-  return command.action((flags: DistillFlags) => runDistill(flags, chosen))
+  for (const loss of new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss))))
+    addLossOptions(command, loss)
+  applySettings(command, settings)
+  return command.action((flags: DistillFlags, { getOptionValueSource }: Command) =>
+    runDistill(flags, chosen, (name) => getOptionValueSource.call(command, name)),
+  )
 }
 
-/** The value of --losses, needed before the flags that depend on it can be declared. */
-function lossesIn(argv: readonly string[]): string {
-  if (argv[0] !== 'distill') return DEFAULT_LOSSES
-  const at = argv.findIndex((arg) => arg === '--losses' || arg.startsWith('--losses='))
-  if (at < 0) return DEFAULT_LOSSES
+/** What a file says: the one that --config names, or the configuration of the run that --resume goes on with. */
+function settingsFor(argv: readonly string[]): Setting[] {
+  const [config, resume] = [valueIn(argv, 'config'), valueIn(argv, 'resume')]
+  if (resume === undefined) return config === undefined ? [] : readConfig(resolve(config))
+  const others = argv.slice(1).filter((arg) => arg.startsWith('--') && !/^--resume(=|$)/.test(arg))
+  if (others.length > 0)
+    throw new UsageError(
+      `resume: a run goes on with what it began with, got ${others.join(', ')} too. Leave the other flags out, or start a new run.`,
+    )
+  return readConfig(join(resume, 'config.json'))
+}
+
+/** The value of a flag that is needed before the flags can be declared. */
+function valueIn(argv: readonly string[], name: string): string | undefined {
+  if (argv[0] !== 'distill') return undefined
+  const at = argv.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
+  if (at < 0) return undefined
   const arg = argv[at]!
-  return arg === '--losses' ? (argv[at + 1] ?? DEFAULT_LOSSES) : arg.slice('--losses='.length)
+  return arg === `--${name}` ? argv[at + 1] : arg.slice(`--${name}=`.length)
 }

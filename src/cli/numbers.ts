@@ -12,3 +12,5 @@ export const whole = parser('a whole number of at least 0', (n) => Number.isInte
 export const positive = parser('a number above 0', (n) => n > 0)
 export const anyNumber = parser('a number', () => true)
 export const nonNegative = parser('a number of at least 0', (n) => n >= 0)
+export const shareBelowOne = parser('a number of at least 0 and below 1', (n) => n >= 0 && n < 1)
+export const share = parser('a number between 0 and 1', (n) => n > 0 && n < 1)

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.ts'
 import type { Curve } from '../train/curves.ts'
-import type { Experiment, RunResult } from '../train/distill.ts'
+import type { Experiment, RunRecord } from '../train/distill.ts'
 import type { Mean, SummaryRow } from '../train/summary.ts'
 import { tableText } from './table.ts'
 
@@ -51,7 +51,7 @@ function spread(value: Mean | undefined, kind: 'sd' | 'se'): string {
 }
 
 /** Accuracy over epochs of every row, averaged over the seeds that finished. */
-export function curvesOf(results: readonly RunResult[]): Curve[] {
+export function curvesOf(results: readonly RunRecord[]): Curve[] {
   return [...new Set(results.map((r) => r.row))].map((row) => {
     const runs = results.filter((r) => r.row === row)
     const judged = runs[0]!.history.filter((m) => m.testAccuracy !== undefined)

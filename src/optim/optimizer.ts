@@ -3,7 +3,7 @@ import { DataError, ShapeError, show, ValueError } from '../errors.ts'
 import { assign, handOver, snapshot } from '../graph/assign.ts'
 import { grad } from '../graph/grad.ts'
 import { type Assignment, settle, updatesOf } from '../graph/updates.ts'
-import { realize } from '../graph/values.ts'
+import { readItem, realize } from '../graph/values.ts'
 import { topological } from '../graph/walk.ts'
 import { sameShape } from '../shape.ts'
 import { type AnyTensor, full, Tensor } from '../tensor.ts'
@@ -38,6 +38,8 @@ const stepped = new WeakSet<AnyTensor>()
 export abstract class Optimizer {
   /** What is trained. */
   readonly parameters: readonly Tensor[]
+  /** What `step` makes of the gradients before the update; all of them as they are, unless it is set. */
+  clip: (gradients: readonly Tensor[]) => readonly Tensor[] = (gradients) => gradients
   readonly #name: string
   readonly #slots: ReadonlyMap<string, readonly Tensor[]>
   #lr = 0
@@ -130,6 +132,20 @@ export abstract class Optimizer {
    * @throws ValueError where it depends on no parameter, was stepped on before, or a step is still running.
    */
   async step(loss: Tensor, ...also: readonly AnyTensor[]): Promise<void> {
+    await this.#stepOn(loss, also, false)
+  }
+
+  /**
+   * As `step`, but where the loss is NaN or infinite all stays as it was, so that the cause can be looked for. Reads
+   * the loss back before it moves anything.
+   *
+   * @returns whether it stepped
+   */
+  stepIfFinite(loss: Tensor, ...also: readonly AnyTensor[]): Promise<boolean> {
+    return this.#stepOn(loss, also, true)
+  }
+
+  async #stepOn(loss: Tensor, also: readonly AnyTensor[], guarded: boolean): Promise<boolean> {
     if (loss.size !== 1)
       throw new ShapeError(
         `${this.#name}: the loss must be a scalar, got ${show(loss.shape)}. Reduce it first, for example loss.mean().`,
@@ -144,9 +160,12 @@ export abstract class Optimizer {
       throw new ValueError(
         `${this.#name}: the loss depends on none of the parameters, got ${loss}. Compute it from the model that is trained.`,
       )
-    await this.#apply(grad(loss, this.parameters), updatesOf(nodes), [loss, ...also])
+    const gradients = this.clip(grad(loss, this.parameters))
+    const done = await this.#apply(gradients, updatesOf(nodes), [loss, ...also], guarded ? loss : null)
+    if (!done) return false
     settle(nodes)
     stepped.add(loss)
+    return true
   }
 
   /**
@@ -161,23 +180,26 @@ export abstract class Optimizer {
       throw new ShapeError(
         `${this.#name}: the gradients do not fit the parameters, got ${gradients.map((g) => show(g.shape)).join(', ')} for ${this.parameters.map((p) => show(p.shape)).join(', ')}. Give one per parameter, in order.`,
       )
-    await this.#apply(gradients, [], also)
+    await this.#apply(gradients, [], also, null)
   }
 
   async #apply(
     gradients: readonly Tensor[],
     updates: readonly Assignment[],
     also: readonly AnyTensor[],
-  ): Promise<void> {
+    guard: Tensor | null,
+  ): Promise<boolean> {
     if (this.#busy)
       throw new ValueError(`${this.#name}: a step is still running, got another. Await each step.`)
     this.#busy = true
     try {
       const assignments = [...this.update(gradients), ...updates]
       await realize(...also, ...assignments.map(([, value]) => value))
+      if (guard && !Number.isFinite(await readItem(guard))) return false
       // Waiting for a collection would let the computed values pile up.
       for (const [target, value] of assignments) handOver(target, value)
       this.#steps++
+      return true
     } finally {
       this.#busy = false
     }

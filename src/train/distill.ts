@@ -1,37 +1,29 @@
 import { balancedSubset, checkDataset, type Dataset } from '../data/dataset.ts'
 import { type Combined, ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
-import { Adam } from '../optim/adam.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import { cosineAnnealingLR } from '../optim/schedules/cosine.ts'
-import { SGD } from '../optim/sgd.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { logitsOf } from './evaluate.ts'
 import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
+import type { Best, FitState } from './fit-state.ts'
+import type { Judge } from './judge.ts'
 import { type Method, needsTeacher } from './method.ts'
 import type { StepPick } from './supplies.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
-
-/** How one network is trained. */
-export interface Schedule {
-  readonly epochs: number
-  readonly batchSize: number
-  /** Start of the cosine. */
-  readonly learningRate: number
-  readonly optimizer: 'adam' | 'sgd'
-}
+import { optimizerOf, scheduleOf, type Training } from './training.ts'
 
 export interface Experiment {
   /** The teacher trains on all of it. */
   readonly train: Dataset
   readonly test: Dataset
+  /** Held back from training: chooses the best epoch; none where left out. */
+  readonly validation?: Dataset | undefined
   /** Labelled images the students get, equally many of each class, drawn anew per seed; all where it is undefined. */
   readonly studentImages: number | undefined
   readonly makeTeacher: (seed: number) => Model
   readonly makeStudent: (seed: number) => Model
-  readonly teacher: Schedule
-  readonly student: Schedule
+  readonly teacher: Training
+  readonly student: Training
   readonly methods: readonly Method[]
   readonly seeds: readonly number[]
   readonly evaluateEvery: number
@@ -43,16 +35,45 @@ export interface RunName {
   readonly row: string
   readonly seed: number
   /** The loss whose preliminary stage this is. */
-  readonly stage?: string
+  readonly stage?: string | undefined
 }
 
-export interface RunResult extends RunName {
-  readonly trainee: Trainee
+/** A preliminary stage that is over. */
+export interface StageRecord {
+  readonly stage: string
   readonly history: readonly EpochMetrics[]
+}
+
+/** What a finished run has come to, as plain values. */
+export interface RunRecord extends RunName {
+  readonly history: readonly EpochMetrics[]
+  readonly stages: readonly StageRecord[]
   /** Test accuracy after the last epoch, 0 to 1. */
   readonly accuracy: number
+  /** Of the epoch with the highest validation accuracy, where there is a validation set. */
+  readonly best?: Omit<Best, 'tensors'>
   readonly seconds: number
   readonly images: number
+}
+
+export interface RunResult extends RunRecord {
+  readonly trainee: Trainee
+  /** What the student held at its best epoch, by its own names. */
+  readonly bestWeights?: ReadonlyMap<string, Tensor>
+}
+
+/** The run in progress: its stage, those before, and how long it has taken. */
+export interface RunState {
+  readonly run: RunName
+  readonly stages: readonly StageRecord[]
+  readonly seconds: number
+  readonly fit: FitState
+}
+
+/** Where an experiment stands. */
+export interface ExperimentState {
+  readonly finished: readonly RunRecord[]
+  readonly current?: RunState | undefined
 }
 
 /** Told what happens, as it happens. */
@@ -64,6 +85,21 @@ export interface Observer {
   onEpoch?(run: RunName, metrics: EpochMetrics, epochs: number): void
   /** Waited for before the next run starts. */
   onResult?(result: RunResult): void | Promise<void>
+  /** Waited for: every `checkpointEvery` steps, after each run, and where it is ended early. */
+  onCheckpoint?(state: ExperimentState): Promise<void>
+}
+
+export interface DistillOptions {
+  readonly observer?: Observer
+  /** Ends the experiment after the step in progress. */
+  readonly signal?: AbortSignal
+  /** Steps between checkpoints; none within a run where left out. */
+  readonly checkpointEvery?: number | undefined
+  /** Goes on from here, as if it had never stopped. */
+  readonly from?: ExperimentState & {
+    /** What the network of a finished run holds. */
+    readonly weightsOf: (run: RunName) => ReadonlyMap<string, Tensor>
+  }
 }
 
 /** The student alone is also trained at these multiples of the rate, so that nobody takes a better step for distillation. */
@@ -77,54 +113,61 @@ const hard: Method = { id: 'ce', terms: [{ loss: ce, params: {}, weight: 1, warm
 /**
  * Trains the teacher once, if any method needs one, then for every seed the student alone at three rates and distilled by every method: all
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
- * progress when `signal` aborts; finished runs have been handed to the observer by then.
+ * progress when the signal aborts; finished runs have been handed to the observer by then.
  *
  * `checkExperiment` says beforehand whether it can run.
  */
-export async function distill(
-  experiment: Experiment,
-  observer: Observer = {},
-  signal?: AbortSignal,
-): Promise<RunResult[]> {
+export async function distill(experiment: Experiment, options: DistillOptions = {}): Promise<RunRecord[]> {
   const { train, methods, seeds } = experiment
-  const results: RunResult[] = []
-  const run = async (name: RunName, trainee: Trainee, data: Dataset, schedule: Schedule) => {
-    const result = await runOne(experiment, name, trainee, data, schedule, observer, signal)
+  const { observer = {}, signal, from } = options
+  const finished: RunRecord[] = []
+  const run = async (name: RunName, trainee: Trainee, data: Dataset, training: Training) => {
+    const known = from?.finished.find((record) => isRun(record, name))
+    if (known) {
+      trainee.student.loadStateDict(from!.weightsOf(name))
+      finished.push(known)
+      return known
+    }
+    if (signal?.aborted) return undefined
+    const result = await runOne(experiment, name, trainee, data, training, options, finished)
     if (!result) return undefined
-    results.push(result)
+    const { trainee: _, bestWeights: __, ...record } = result
+    finished.push(record)
     await observer.onResult?.(result)
-    return result
+    await observer.onCheckpoint?.({ finished })
+    return record
   }
   const seed = seeds[0]!
   const teacher = experiment.makeTeacher(seed)
   const known: Known = {}
   const prepare = preparer(experiment, teacher, known)
-  const dataOf = (seed: number) => studentDataOf(experiment, seed)
 
   if (methods.some(needsTeacher)) {
     const own = prepare(hard, teacher, train, seed, experiment.teacher)
-    if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return results
+    if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return finished
   }
   teacher.eval()
   for (const seed of seeds) {
-    const data = dataOf(seed)
+    const data = studentDataOf(experiment, seed)
     // The teacher never changes and sees the same images every epoch: once is enough.
     if (!signal?.aborted) known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
-      const schedule = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
+      const training = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
       const student = experiment.makeStudent(seed)
-      await run({ row: aloneRow(factor), seed }, prepare(hard, student, data, seed, schedule), data, schedule)
+      await run({ row: aloneRow(factor), seed }, prepare(hard, student, data, seed, training), data, training)
       if (factor === 1 && !signal?.aborted) known.formerSelf = await logitsOf(student, data)
     }
     for (const method of methods) {
-      if (signal?.aborted) return results
+      if (signal?.aborted) return finished
       const trainee = prepare(method, experiment.makeStudent(seed), data, seed, experiment.student)
       observer.onTrainee?.({ row: method.id, seed }, trainee)
       await run({ row: method.id, seed }, trainee, data, experiment.student)
     }
   }
-  return results
+  return finished
 }
+
+const isRun = (a: RunName, b: RunName): boolean => a.row === b.row && a.seed === b.seed && a.stage === b.stage
 
 /**
  * Sizes every method for the networks and the data, and tries its losses without computing anything.
@@ -150,7 +193,7 @@ interface Known {
 
 /** Makes trainees, with what all of them share. Logits that are not known yet count as 0. */
 function preparer(experiment: Experiment, teacher: Model, known: Known) {
-  return (method: Method, student: Model, data: Dataset, seed: number, { batchSize }: Schedule): Trainee => {
+  return (method: Method, student: Model, data: Dataset, seed: number, { batchSize }: Training): Trainee => {
     const unknown = () => new Float32Array(data.size * data.classes)
     return traineeOf(method, {
       data,
@@ -173,52 +216,71 @@ function studentDataOf({ train, studentImages }: Experiment, seed: number): Data
 
 /** One run with its preliminary stages; undefined where it was ended early. */
 async function runOne(
-  { test, evaluateEvery }: Experiment,
+  { test, validation, evaluateEvery }: Experiment,
   name: RunName,
   trainee: Trainee,
   data: Dataset,
-  schedule: Schedule,
-  observer: Observer,
-  signal: AbortSignal | undefined,
+  training: Training,
+  { observer = {}, signal, checkpointEvery, from }: DistillOptions,
+  finished: readonly RunRecord[],
 ): Promise<RunResult | undefined> {
-  const started = performance.now()
-  const train = async (
-    run: RunName,
-    epochs: number,
-    loss: (pick: StepPick) => Combined,
-    judge?: { predict: Trainee['predict']; test: Dataset; evaluateEvery: number },
-  ) => {
-    if (signal?.aborted) return undefined
-    observer.onRun?.(run, epochs * Math.ceil(data.size / schedule.batchSize))
-    const history = await fit({
-      name: run.row,
-      data,
-      modules: trainee.modules,
-      optimizer: optimizerOf(schedule, trainee.trained(loss)),
-      loss,
-      ...(judge ? { judge } : {}),
-      epochs,
-      batchSize: schedule.batchSize,
-      schedule: (step, steps) => cosineAnnealingLR(schedule.learningRate, { tMax: steps }).at(step),
-      random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
-      onStep: (progress) => observer.onStep?.(run, progress),
-      onEpoch: (metrics) => observer.onEpoch?.(run, metrics, epochs),
-      ...(signal ? { signal } : {}),
-    })
-    return history.length === epochs ? history : undefined
+  const current =
+    from?.current && isRun({ ...from.current.run, stage: undefined }, name) ? from.current : undefined
+  const begun = performance.now() - 1000 * (current?.seconds ?? 0)
+  const seconds = () => (performance.now() - begun) / 1000
+  const stages: StageRecord[] = [...(current?.stages ?? [])]
+  const stage = (run: RunName, epochs: number, loss: (pick: StepPick) => Combined, judge?: Judge) => {
+    observer.onRun?.(run, epochs * Math.ceil(data.size / training.batchSize))
+    return fit(
+      {
+        name: run.row,
+        data,
+        modules: trainee.modules,
+        optimizer: optimizerOf(training, trainee.trained(loss)),
+        loss,
+        judge,
+        epochs,
+        batchSize: training.batchSize,
+        schedule: scheduleOf(training),
+        random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
+        ...(judge ? { averaging: training.averaging, patience: training.patience } : {}),
+        checkpointEvery,
+        onCheckpoint: (fit) =>
+          observer.onCheckpoint?.({ finished, current: { run, stages, seconds: seconds(), fit } }) ??
+          Promise.resolve(),
+        onStep: (progress) => observer.onStep?.(run, progress),
+        onEpoch: (metrics) => observer.onEpoch?.(run, metrics, epochs),
+        signal,
+      },
+      current && isRun(current.run, run) ? current.fit : undefined,
+    )
   }
-  for (const { id, epochs, loss } of trainee.preliminary)
-    if (!(await train({ ...name, stage: id }, epochs, loss))) return undefined
-  const { predict } = trainee
-  const history = await train(name, schedule.epochs, trainee.loss, { predict, test, evaluateEvery })
-  const accuracy = history?.at(-1)?.testAccuracy
-  if (!history || accuracy === undefined) return undefined
-  const seconds = (performance.now() - started) / 1000
-  return { ...name, trainee, history, accuracy, seconds, images: data.size }
+  // A stage before the one that is gone on with is over: what it left is in the modules.
+  const over = trainee.preliminary.findIndex(({ id }) => id === current?.run.stage)
+  const left = current ? (over < 0 ? [] : trainee.preliminary.slice(over)) : trainee.preliminary
+  for (const { id, epochs, loss } of left) {
+    const { history, done } = await stage({ ...name, stage: id }, epochs, loss)
+    if (!done) return undefined
+    stages.push({ stage: id, history })
+  }
+  const judge = { predict: trainee.predict, test, validation, every: evaluateEvery }
+  const { history, best, done } = await stage(name, training.epochs, trainee.loss, judge)
+  const accuracy = history.at(-1)?.testAccuracy
+  if (!done || accuracy === undefined) return undefined
+  return {
+    ...name,
+    trainee,
+    history,
+    stages,
+    accuracy,
+    ...(best ? bestOf(best) : {}),
+    seconds: seconds(),
+    images: data.size,
+  }
 }
 
-function optimizerOf({ optimizer, learningRate: lr }: Schedule, parameters: readonly Tensor[]): Optimizer {
-  return optimizer === 'adam'
-    ? new Adam(parameters, { lr })
-    : new SGD(parameters, { lr, momentum: 0.9, nesterov: true, weightDecay: 5e-4 })
+function bestOf({ tensors, ...best }: Best): Pick<RunResult, 'best' | 'bestWeights'> {
+  // The student is the first of the modules.
+  const own = [...tensors].filter(([name]) => name.startsWith('0.'))
+  return { best, bestWeights: new Map(own.map(([name, tensor]) => [name.slice('0.'.length), tensor])) }
 }

@@ -1,10 +1,17 @@
 import { batches, type Dataset } from '../data/dataset.ts'
-import { ValueError } from '../errors.ts'
+import { show, ValueError } from '../errors.ts'
 import type { Combined } from '../losses/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { Random } from '../random.ts'
-import { accuraciesOf, type Predict } from './evaluate.ts'
+import type { Tensor } from '../tensor.ts'
+import { breather } from './breather.ts'
+import type { FitState } from './fit-state.ts'
+import { heldBy, hold } from './held.ts'
+import { type Judge, type Judgement, judged } from './judge.ts'
+import { type Culprit, firstNonFinite } from './locate.ts'
+import { MovingAverage } from './moving-average.ts'
+import { Sums, type TermLoss } from './sums.ts'
 import type { StepPick } from './supplies.ts'
 
 export interface FitOptions {
@@ -16,18 +23,24 @@ export interface FitOptions {
   readonly optimizer: Optimizer
   /** What is minimised on the samples of a step, and its terms. */
   readonly loss: (pick: StepPick) => Combined
-  /** Share of right answers by what answers; the first decides. Judged every `evaluateEvery` epochs and after the last. */
-  readonly judge?: { readonly predict: Predict; readonly test: Dataset; readonly evaluateEvery: number }
+  readonly judge?: Judge | undefined
   readonly epochs: number
   readonly batchSize: number
   /** Learning rate of a step, counted from 0. */
   readonly schedule: (step: number, steps: number) => number
   /** Orders the batches. */
   readonly random: Random
+  /** Decay of an exponential moving average of the weights, by which the network is judged; none where left out. */
+  readonly averaging?: number | undefined
+  /** Ends the run after so many judgements without a better validation accuracy. */
+  readonly patience?: number | undefined
+  /** Steps between checkpoints, which `onCheckpoint` gets; one more where the run is ended early. */
+  readonly checkpointEvery?: number | undefined
+  readonly onCheckpoint?: ((state: FitState) => Promise<void>) | undefined
   readonly onStep?: (progress: StepProgress) => void
   readonly onEpoch?: (metrics: EpochMetrics) => void
   /** Ends the run after the step in progress. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface StepProgress {
@@ -40,119 +53,186 @@ export interface StepProgress {
   readonly samples: number
 }
 
-export interface EpochMetrics {
+export interface EpochMetrics extends Partial<Judgement> {
   /** From 1. */
   readonly epoch: number
   /** Mean training loss over the epoch's samples. */
   readonly loss: number
   /** The same of each term before its weight, and the weight it had, where there are several. */
-  readonly terms?: Readonly<Record<string, { readonly loss: number; readonly weight: number }>>
+  readonly terms?: Readonly<Record<string, TermLoss>>
   /** Of the last step. */
   readonly learningRate: number
-  /** Share of right answers on the test images, where this epoch was judged. */
-  readonly testAccuracy?: number
-  /** The same of every exit, where the network has several. */
-  readonly exits?: Readonly<Record<string, number>>
+}
+
+/** What a run has come to. */
+export interface Fitted {
+  readonly history: readonly EpochMetrics[]
+  /** The judgement with the highest validation accuracy, the first of several, and what all modules held then. */
+  readonly best: FitState['best']
+  /** Whether it came to its end: false where the signal ended it. */
+  readonly done: boolean
 }
 
 /**
- * Trains the modules and returns the metrics of every epoch.
+ * Trains the modules; goes on from `from` as if it had never stopped. They hold the moving average at the end, where
+ * there is one.
  *
- * @throws ValueError where the loss becomes NaN or infinite, naming the run, the step and the terms.
+ * @throws ValueError where the loss becomes NaN or infinite, naming the run, the step, the terms, and the operation and
+ * the sample that it came from. The modules are then as they were before that step.
  */
-export async function fit(options: FitOptions): Promise<EpochMetrics[]> {
-  const { data, modules, epochs, batchSize, optimizer, schedule, random, signal } = options
-  const steps = epochs * Math.ceil(data.size / batchSize)
-  const history: EpochMetrics[] = []
-  let step = 0
-  const breathe = breather()
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    for (const module of modules) module.train()
-    const sums = new Sums()
-    for (const picked of batches(data.size, batchSize, random.fork(`epoch ${epoch}`))) {
-      await breathe()
-      if (signal?.aborted) return history
-      const indices = Array.from(picked)
-      optimizer.lr = schedule(step, steps)
-      const { total, terms } = options.loss({ indices, progress: { epoch, epochs, step } })
-      const parts = Object.entries(terms)
-      await optimizer.step(total, ...parts.map(([, { value }]) => value))
-      const value = await total.item()
-      step++
-      const each = await Promise.all(
-        parts.map(async ([id, { value, weight }]) => [id, { loss: await value.item(), weight }] as const),
-      )
-      if (!Number.isFinite(value))
-        throw new ValueError(
-          `train: the loss of ${options.name} became ${value} at step ${step} of epoch ${epoch}, got ${each.map(([id, { loss }]) => `${id} ${loss}`).join(', ')} and learning rate ${optimizer.lr}. Lower the learning rate or a weight, or look at that term.`,
-        )
-      sums.add(value, each, indices.length)
-      const samples = (epoch - 1) * data.size + sums.samples
-      options.onStep?.({ step, steps, epoch, loss: value, samples })
+export async function fit(options: FitOptions, from?: FitState): Promise<Fitted> {
+  const run = new Fit(options)
+  if (from) run.restore(from)
+  const done = await run.go()
+  if (done) await run.settle()
+  return { history: run.history, best: run.best, done }
+}
+
+class Fit {
+  readonly #options: FitOptions
+  readonly #steps: number
+  readonly #average: MovingAverage | undefined
+  readonly #breathe = breather()
+  history: readonly EpochMetrics[] = []
+  best: FitState['best']
+  /** The epoch in progress, from 1, and its steps done. */
+  #epoch = 1
+  #done = 0
+  #sums = new Sums()
+  /** Judgements since the best one. */
+  #waited = 0
+
+  constructor(options: FitOptions) {
+    this.#options = options
+    const { data, modules, epochs, batchSize, averaging } = options
+    this.#steps = epochs * Math.ceil(data.size / batchSize)
+    this.#average = averaging === undefined ? undefined : new MovingAverage(modules, averaging)
+  }
+
+  restore(state: FitState): void {
+    const { modules, optimizer } = this.#options
+    hold(modules, state.held)
+    optimizer.loadState(state.optimizer)
+    if (state.average) this.#average?.restore(state.average)
+    this.history = state.history
+    this.best = state.best
+    this.#epoch = state.epoch
+    this.#done = state.done
+    this.#sums = new Sums(state.sums)
+    this.#waited = state.waited
+  }
+
+  get #state(): FitState {
+    const { modules, optimizer } = this.#options
+    return {
+      epoch: this.#epoch,
+      done: this.#done,
+      sums: this.#sums.state,
+      history: this.history,
+      best: this.best,
+      waited: this.#waited,
+      held: heldBy(modules),
+      optimizer: optimizer.state(),
+      average: this.#average?.state,
+    }
+  }
+
+  /** Trains to the end, or until the signal; whether it came to its end. */
+  async go(): Promise<boolean> {
+    const { data, batchSize, epochs, random, patience, signal, onCheckpoint } = this.#options
+    while (this.#epoch <= epochs) {
+      for (const module of this.#options.modules) module.train()
+      const order = batches(data.size, batchSize, random.fork(`epoch ${this.#epoch}`))
+      for (const picked of order.slice(this.#done)) {
+        await this.#breathe()
+        if (signal?.aborted) {
+          await onCheckpoint?.(this.#state)
+          return false
+        }
+        await this.#step(Array.from(picked))
+      }
+      await this.#endEpoch()
+      if (patience !== undefined && this.#waited >= patience) return true
+    }
+    return true
+  }
+
+  /** Leaves the modules with the averages, in evaluation mode. */
+  async settle(): Promise<void> {
+    for (const module of this.#options.modules) module.eval()
+    this.#average?.apply()
+  }
+
+  async #step(indices: readonly number[]): Promise<void> {
+    const { optimizer, schedule, epochs, checkpointEvery, onStep, onCheckpoint } = this.#options
+    const step = optimizer.steps
+    optimizer.lr = schedule(step, this.#steps)
+    const { total, terms } = this.#options.loss({ indices, progress: { epoch: this.#epoch, epochs, step } })
+    const parts = Object.entries(terms)
+    const stepped = await optimizer.stepIfFinite(total, ...parts.map(([, { value }]) => value))
+    const each: Record<string, TermLoss> = {}
+    for (const [id, { value, weight }] of parts) each[id] = { loss: await value.item(), weight }
+    if (!stepped) throw await this.#failure(total, each, indices)
+    await this.#average?.update()
+    const loss = await total.item()
+    this.#done++
+    this.#sums.add(loss, each, indices.length)
+    const samples = (this.#epoch - 1) * this.#options.data.size + this.#sums.samples
+    onStep?.({ step: step + 1, steps: this.#steps, epoch: this.#epoch, loss, samples })
+    if (checkpointEvery && (step + 1) % checkpointEvery === 0) await onCheckpoint?.(this.#state)
+  }
+
+  async #failure(
+    total: Tensor,
+    terms: Readonly<Record<string, TermLoss>>,
+    indices: readonly number[],
+  ): Promise<ValueError> {
+    const { name, optimizer } = this.#options
+    const values = Object.entries(terms).map(([id, { loss }]) => `${id} ${loss}`)
+    const cause = causeOf(await firstNonFinite(total, indices.length), indices)
+    return new ValueError(
+      `train: the loss of ${name} became ${await total.item()} at step ${optimizer.steps + 1} of epoch ${this.#epoch}, got ${values.join(', ')} and learning rate ${optimizer.lr}. ${cause}Lower the learning rate or a weight, or look at that term.`,
+    )
+  }
+
+  async #endEpoch(): Promise<void> {
+    const { judge, epochs, modules, optimizer, onEpoch } = this.#options
+    const judging = judge && (this.#epoch % judge.every === 0 || this.#epoch === epochs)
+    let judgement: Judgement | undefined
+    if (judging) {
+      for (const module of modules) module.eval()
+      judgement = await (this.#average ? this.#average.during(() => judged(judge)) : judged(judge))
+      this.#compare(judgement)
     }
     const metrics = {
-      epoch,
-      ...sums.means(),
+      epoch: this.#epoch,
+      ...this.#sums.means(),
       learningRate: optimizer.lr,
-      ...(await judged(options, epoch)),
+      ...judgement,
     }
-    history.push(metrics)
-    options.onEpoch?.(metrics)
-  }
-  return history
-}
-
-/** Losses of an epoch, added up over its samples. */
-class Sums {
-  samples = 0
-  #loss = 0
-  readonly #terms = new Map<string, { loss: number; weight: number }>()
-
-  add(
-    loss: number,
-    terms: readonly (readonly [string, { loss: number; weight: number }])[],
-    samples: number,
-  ) {
-    this.samples += samples
-    this.#loss += loss * samples
-    for (const [id, { loss, weight }] of terms)
-      this.#terms.set(id, { loss: (this.#terms.get(id)?.loss ?? 0) + loss * samples, weight })
+    this.history = [...this.history, metrics]
+    this.#epoch++
+    this.#done = 0
+    this.#sums = new Sums()
+    onEpoch?.(metrics)
   }
 
-  means(): { loss: number; terms?: Record<string, { loss: number; weight: number }> } {
-    const terms = [...this.#terms].map(
-      ([id, { loss, weight }]) => [id, { loss: loss / this.samples, weight }] as const,
-    )
-    return {
-      loss: this.#loss / this.samples,
-      ...(terms.length > 1 ? { terms: Object.fromEntries(terms) } : {}),
-    }
+  #compare({ validationAccuracy, testAccuracy }: Judgement): void {
+    if (validationAccuracy === undefined) return
+    this.#waited++
+    if (this.best && validationAccuracy <= this.best.validationAccuracy) return
+    this.#waited = 0
+    const { tensors } = this.#average ? this.#average.held() : heldBy(this.#options.modules)
+    this.best = { epoch: this.#epoch, validationAccuracy, testAccuracy, tensors }
   }
 }
 
-async function judged(
-  { judge, modules, epochs }: FitOptions,
-  epoch: number,
-): Promise<Pick<EpochMetrics, 'testAccuracy' | 'exits'>> {
-  if (!judge || (epoch % judge.evaluateEvery !== 0 && epoch !== epochs)) return {}
-  for (const module of modules) module.eval()
-  const accuracies = await accuraciesOf(judge.predict, judge.test)
-  const [first] = Object.values(accuracies)
-  return {
-    testAccuracy: first!,
-    ...(Object.keys(accuracies).length > 1 ? { exits: accuracies } : {}),
-  }
-}
-
-/** Longest stretch without a look at signals, timers and the terminal, in milliseconds. */
-const BREATH = 50
-
-/** Lets waiting events in: on a device that answers at once, awaiting alone never leaves the training loop. */
-function breather(): () => Promise<void> {
-  let last = performance.now()
-  return async () => {
-    if (performance.now() - last < BREATH) return
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    last = performance.now()
-  }
+/** Where a number that is not finite comes from, as a sentence. */
+function causeOf(culprit: Culprit | null, indices: readonly number[]): string {
+  if (!culprit) return ''
+  const { op, shape, value, row } = culprit
+  const sample = row === null ? '' : ` for sample ${indices[row]}`
+  return op === null
+    ? `A tensor ${show(shape)} held ${value} from the start${sample}. `
+    : `${op} ${show(shape)} was the first to give ${value}${sample}. `
 }

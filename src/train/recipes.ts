@@ -1,5 +1,5 @@
 import type { Settings } from '../losses/index.ts'
-import type { Schedule } from './distill.ts'
+import type { Training } from './training.ts'
 
 /** A setting in which distillation is known to help, measured over several seeds. */
 export interface Recipe {
@@ -7,8 +7,8 @@ export interface Recipe {
   readonly source: string
   /** Labelled images the student gets; undefined: all. */
   readonly studentImages: number | undefined
-  readonly teacher: Schedule
-  readonly student: Schedule
+  readonly teacher: Training
+  readonly student: Training
   /** Parameters that differ from a loss's published defaults. */
   readonly parameters: Readonly<Record<string, Settings>>
 }
@@ -29,7 +29,7 @@ const smallData = (images: number): Recipe['parameters'] => ({
  * The recipe of a data set: 'glyphs' is a student of 300 images under a teacher of 3,000, 'mnist' the same networks on
  * the real digits, where a student of few images gains and one of all of them hardly does.
  */
-export function recipeOf(dataset: 'glyphs' | 'mnist', trainImages: number, studentImages?: number): Recipe {
+export function recipeOf(dataset: string, trainImages: number, studentImages?: number): Recipe {
   const images = studentImages ?? (dataset === 'glyphs' ? 300 : undefined)
   return {
     source: 'docs/distill.md',

@@ -1,12 +1,23 @@
-import { appendFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { encodeSafetensors } from '../data/safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
-import type { Module } from '../nn/module.ts'
+import type { Tensor } from '../tensor.ts'
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
+import type { ExperimentState, RunName } from './distill.ts'
+import { entryOf, tensorOf } from './entries.ts'
+import type { EpochMetrics } from './fit.ts'
+import { lock } from './lock.ts'
+import { writeWhole } from './write-whole.ts'
 
 const CONFIG = 'config.json'
+const CHECKPOINT = 'checkpoint.safetensors'
+const METRICS = 'metrics.jsonl'
 
-/** A folder that holds one run: `config.json`, `metrics.jsonl`, `weights/*.safetensors`, `summary.json`, `curves.svg`. */
+/**
+ * A folder that holds one run: `config.json`, `metrics.jsonl`, `weights/*.safetensors`, `summary.json`, `curves.svg`,
+ * and `checkpoint.safetensors` from which it can go on.
+ */
 export class RunFolder {
   readonly path: string
 
@@ -23,11 +34,24 @@ export class RunFolder {
     try {
       makeFolder(resolve(path, 'weights'))
       writeFileSync(join(path, CONFIG), json(config), { flag: 'wx' })
+      lock(path)
     } catch (error) {
       if (codeOf(error) === 'EEXIST' && existsSync(join(path, CONFIG)))
         throw new DataError(`out: the folder holds a run already, got ${path}. Choose another with --out.`)
       throw unwritable(path, error)
     }
+    return new RunFolder(path)
+  }
+
+  /**
+   * Opens the folder of a run, to go on with it.
+   *
+   * @throws DataError where it holds no run, or another process is at it.
+   */
+  static reopen(path: string): RunFolder {
+    if (!existsSync(join(path, CONFIG)))
+      throw new DataError(`resume: the folder holds no run, got ${path}. Name one that has a ${CONFIG}.`)
+    lock(path)
     return new RunFolder(path)
   }
 
@@ -37,47 +61,100 @@ export class RunFolder {
   }
 
   /** One line of `metrics.jsonl`; the same run gives the same file. */
-  addMetrics(line: object): void {
-    this.append('metrics.jsonl', line)
+  addMetrics(entry: object): void {
+    this.append(METRICS, entry)
   }
 
   /** One line of `times.jsonl`: what differs from run to run is kept apart. */
-  addTime(line: object): void {
-    this.append('times.jsonl', line)
+  addTime(entry: object): void {
+    this.append('times.jsonl', entry)
   }
 
   /** Values may be read from a device, hence the wait. */
-  async writeWeights(name: string, network: Module, metadata: Record<string, string>): Promise<void> {
-    const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>()
-    for (const [key, tensor] of network.stateDict())
-      tensors.set(key, { shape: tensor.shape, data: Float32Array.from(await tensor.data()) })
-    this.write(join('weights', `${name}.safetensors`), encodeSafetensors(tensors, metadata))
+  async writeWeights(
+    name: string,
+    weights: ReadonlyMap<string, Tensor>,
+    metadata: Record<string, string>,
+  ): Promise<void> {
+    const tensors = new Map<string, SafetensorsEntry>()
+    for (const [key, values] of weights) tensors.set(key, await entryOf(values))
+    this.write(weightsFile(name), encodeSafetensors(tensors, metadata))
+  }
+
+  /** What `writeWeights` wrote under this name. */
+  readWeights(name: string): Map<string, Tensor> {
+    const { tensors } = decodeSafetensors(this.read(weightsFile(name)), weightsFile(name))
+    return new Map([...tensors].map(([key, entry]) => [key, tensorOf(entry)]))
+  }
+
+  /** Replaces the checkpoint; the one before stays until this one is safely on the disk. */
+  async writeCheckpoint(state: ExperimentState): Promise<void> {
+    this.write(CHECKPOINT, await encodeCheckpoint(state))
+  }
+
+  /** The last checkpoint; nothing finished where there is none yet. */
+  readCheckpoint(): ExperimentState {
+    if (!existsSync(join(this.path, CHECKPOINT))) return { finished: [] }
+    return decodeCheckpoint(this.read(CHECKPOINT), join(this.path, CHECKPOINT))
+  }
+
+  /** Makes `metrics.jsonl` what it was at a checkpoint. */
+  rewindMetrics({ finished, current }: ExperimentState): void {
+    const linesOf = ({ row, seed, stage }: RunName, history: readonly EpochMetrics[]) =>
+      history.map((metrics) => line({ row, seed, ...(stage === undefined ? {} : { stage }), ...metrics }))
+    const runs = [
+      ...finished.map((record) => ({
+        run: record as RunName,
+        stages: record.stages,
+        history: record.history,
+      })),
+      ...(current ? [{ run: current.run, stages: current.stages, history: current.fit.history }] : []),
+    ]
+    const lines = runs.flatMap(({ run, stages, history }) => [
+      ...stages.flatMap(({ stage, history }) => linesOf({ ...run, stage }, history)),
+      ...linesOf(run, history),
+    ])
+    this.write(METRICS, lines.join(''))
   }
 
   writeJson(name: string, value: unknown): void {
     this.write(name, json(value))
   }
 
-  /** Whole or not at all: written beside its place, then moved there. */
+  /** Whole or not at all. */
   write(name: string, content: string | Uint8Array): void {
     const path = join(this.path, name)
     try {
-      writeFileSync(`${path}.part`, content)
-      renameSync(`${path}.part`, path)
+      writeWhole(path, content)
     } catch (error) {
       throw unwritable(path, error)
     }
   }
 
-  private append(name: string, line: object): void {
+  private read(name: string): Uint8Array {
     const path = join(this.path, name)
     try {
-      appendFileSync(path, `${JSON.stringify(line)}\n`)
+      return readFileSync(path)
+    } catch (error) {
+      throw unreadable(path, error)
+    }
+  }
+
+  private append(name: string, entry: object): void {
+    const path = join(this.path, name)
+    try {
+      appendFileSync(path, line(entry))
     } catch (error) {
       throw unwritable(path, error)
     }
   }
 }
+
+const weightsFile = (name: string) => join('weights', `${name}.safetensors`)
+
+/** The name of a run's files in `weights`. */
+export const fileOf = ({ row, seed }: RunName): string =>
+  `${row.replaceAll('*', 'x').replaceAll(/[^\w.]+/g, '-')}-seed${seed}`
 
 /** Node's own recursive mkdir never returns where a parent refuses with ENOENT, as /proc does. */
 function makeFolder(path: string): void {
@@ -86,9 +163,13 @@ function makeFolder(path: string): void {
   mkdirSync(path)
 }
 
+const line = (entry: object) => `${JSON.stringify(entry)}\n`
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'an unknown error'
 
 const unwritable = (path: string, error: unknown) =>
   new DataError(`out: cannot write, got ${codeOf(error)} for ${path}. Choose a writable folder with --out.`)
+
+const unreadable = (path: string, error: unknown) =>
+  new DataError(`resume: cannot read, got ${codeOf(error)} for ${path}. Check the folder.`)

@@ -1,4 +1,4 @@
-import { aloneRow, type RunResult } from './distill.ts'
+import { aloneRow, type RunRecord } from './distill.ts'
 
 /** A mean over seeds with its spread. */
 export interface Mean {
@@ -28,7 +28,7 @@ export interface SummaryRow {
 }
 
 /** The closing table, in the order in which the rows were run. */
-export function summarise(results: readonly RunResult[]): SummaryRow[] {
+export function summarise(results: readonly RunRecord[]): SummaryRow[] {
   const rows = [...new Set(results.map((r) => r.row))]
   const of = (row: string) => results.filter((r) => r.row === row)
   const alone = of(aloneRow(1))
@@ -37,7 +37,7 @@ export function summarise(results: readonly RunResult[]): SummaryRow[] {
   return rows.map((row) => {
     const runs = of(row)
     const student = row !== 'teacher'
-    const against = (base: readonly RunResult[]) => meanOf(differences(runs, base))
+    const against = (base: readonly RunRecord[]) => meanOf(differences(runs, base))
     const gain = student && row !== aloneRow(1) ? against(alone) : undefined
     const gainOverBest = student && !rates.includes(row) ? against(best) : undefined
     return {
@@ -53,7 +53,7 @@ export function summarise(results: readonly RunResult[]): SummaryRow[] {
   })
 }
 
-function exitsOf(runs: readonly RunResult[]): { exits?: Record<string, Mean> } {
+function exitsOf(runs: readonly RunRecord[]): { exits?: Record<string, Mean> } {
   const exits = runs.map(({ history }) => history.at(-1)?.exits ?? {})
   const names = Object.keys(exits[0]!)
   if (names.length === 0) return {}
@@ -61,11 +61,11 @@ function exitsOf(runs: readonly RunResult[]): { exits?: Record<string, Mean> } {
   return { exits: Object.fromEntries(names.map((name) => [name, meanOf(accuracies(name))!])) }
 }
 
-const average = (runs: readonly RunResult[]) =>
+const average = (runs: readonly RunRecord[]) =>
   runs.reduce((sum, r) => sum + r.accuracy, 0) / Math.max(runs.length, 1)
 
 /** Differences in points, seed by seed. */
-function differences(runs: readonly RunResult[], base: readonly RunResult[]): number[] {
+function differences(runs: readonly RunRecord[], base: readonly RunRecord[]): number[] {
   return runs.flatMap((r) => {
     const pair = base.find((b) => b.seed === r.seed)
     return pair ? [100 * (r.accuracy - pair.accuracy)] : []

@@ -57,7 +57,7 @@ describe.each([...losses.keys()])('%s', (id) => {
     const before = await bytesOf(teacher)
     const stages = [...trainee.preliminary, { epochs: 1, loss: trainee.loss }]
     for (const { epochs, loss } of stages) {
-      const history = await fit({
+      const { history } = await fit({
         name: id,
         data,
         modules: trainee.modules,

@@ -1,0 +1,101 @@
+import { balancedSubset, type Dataset } from '../data/dataset.ts'
+import { datasetNames, loadDataset, splitValidation, withLabelNoise } from '../data/index.ts'
+import { UsageError } from '../errors.ts'
+import { type Model, models } from '../nn/models/index.ts'
+import { Random } from '../random.ts'
+import type { Experiment } from '../train/distill.ts'
+import type { Method } from '../train/method.ts'
+import type { Recipe } from '../train/recipes.ts'
+import type { DistillFlags } from './distill.ts'
+import { oneOf } from './suggest.ts'
+import { teacherFlags, trainingOf } from './training-flags.ts'
+
+/** The images of an experiment. */
+export interface Data {
+  readonly train: Dataset
+  readonly validation: Dataset | undefined
+  readonly test: Dataset
+}
+
+const GLYPHS = { trainImages: 3000, testImages: 2000 }
+
+/**
+ * The data set that the flags name: of it, as many images as they ask for, some of them held back, labels of the others
+ * made wrong. The same for every seed.
+ */
+export function dataOf(flags: DistillFlags): Data {
+  const name = oneOf('dataset', flags.dataset, datasetNames)
+  const builtIn = name === 'glyphs'
+  if (builtIn && flags.dataDir !== undefined)
+    throw new UsageError(
+      `data-dir: glyphs are built in, got ${flags.dataDir}. Name another --dataset, or drop it.`,
+    )
+  if (!builtIn && flags.dataDir === undefined)
+    throw new UsageError(
+      `data-dir: ${name} needs a folder with its files, got none. Add --data-dir <folder>.`,
+    )
+  const { trainImages, testImages } = flags
+  const random = new Random(0).fork('data')
+  const loaded = builtIn
+    ? loadDataset(name, {
+        trainImages: trainImages ?? GLYPHS.trainImages,
+        testImages: testImages ?? GLYPHS.testImages,
+      })
+    : loadDataset(name, { folder: flags.dataDir! })
+  const fewer = (dataset: Dataset, images: number | undefined, flag: string) => {
+    if (builtIn || images === undefined) return dataset
+    checkImages(flag, images, dataset)
+    return balancedSubset(dataset, images, random.fork(flag))
+  }
+  const all = fewer(loaded.train, trainImages, 'train-images')
+  const test = fewer(loaded.test, testImages, 'test-images')
+  const { train, validation } =
+    flags.val === undefined
+      ? { train: all, validation: undefined }
+      : splitValidation(all, flags.val, random.fork('validation'))
+  const noisy =
+    flags.labelNoise === undefined
+      ? train
+      : withLabelNoise(train, flags.labelNoise, random.fork('label noise')).dataset
+  return { train: noisy, validation, test }
+}
+
+function checkImages(flag: string, wanted: number, { name, size }: Dataset): void {
+  if (wanted > size)
+    throw new UsageError(
+      `${flag}: ${name} has fewer images, got ${wanted} of ${size}. Ask for at most ${size}.`,
+    )
+}
+
+export function experimentOf(
+  flags: DistillFlags,
+  recipe: Recipe,
+  { train, validation, test }: Data,
+  methods: readonly Method[],
+): Experiment {
+  if (recipe.studentImages !== undefined) checkImages('labels', recipe.studentImages, train)
+  const student = trainingOf(flags, recipe.student.epochs)
+  if (validation === undefined && (flags.patience ?? flags.teacherPatience) !== undefined)
+    throw new UsageError(
+      'patience: it waits for a better validation accuracy, got no validation set. Add --val 0.1.',
+    )
+  return {
+    train,
+    test,
+    validation,
+    studentImages: recipe.studentImages,
+    makeTeacher: maker('teacher', flags.teacher, train),
+    makeStudent: maker('student', flags.student, train),
+    teacher: trainingOf(teacherFlags(flags), recipe.teacher.epochs),
+    student,
+    methods,
+    seeds: Array.from({ length: flags.seeds }, (_, i) => flags.seed + i),
+    evaluateEvery: flags.evaluateEvery ?? Math.ceil(student.epochs / 10),
+  }
+}
+
+/** Makes the named model for the images of a data set. */
+function maker(role: string, name: string, { shape, classes }: Dataset): (seed: number) => Model {
+  const make = models.get(oneOf(role, name, [...models.keys()]))!
+  return (seed) => make({ inChannels: shape[0], size: shape[1], classes, seed })
+}

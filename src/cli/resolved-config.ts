@@ -1,0 +1,88 @@
+import { resolve } from 'node:path'
+import type { Device } from '../device/device.ts'
+import type { Experiment } from '../train/distill.ts'
+import type { ChosenTerm, Method } from '../train/method.ts'
+import type { Recipe } from '../train/recipes.ts'
+import type { DistillFlags } from './distill.ts'
+import { version } from './version.ts'
+
+/** Where the value of an option comes from, as commander says it. */
+export type SourceOf = (name: string) => string | undefined
+
+/** Flags that are about a start of the command and not about the experiment. */
+const PASSING = ['config', 'resume', 'out']
+
+/**
+ * Everything that decides the result: `options` are all flags with their defaults written out, which `--config` and
+ * `--resume` read; `sources` say where each is from; the rest is what they came to.
+ */
+export function resolvedConfig(
+  flags: DistillFlags,
+  sourceOf: SourceOf,
+  recipe: Recipe,
+  experiment: Experiment,
+  { name: device, description }: Device,
+): object {
+  const { train, test, validation, studentImages, teacher, student, methods, seeds, evaluateEvery } =
+    experiment
+  const given = Object.entries(flags).filter(([name]) => !PASSING.includes(name))
+  const found: Record<string, unknown> = {
+    epochs: student.epochs,
+    teacherEpochs: teacher.epochs,
+    evaluateEvery,
+    ...(studentImages === undefined ? {} : { labels: studentImages }),
+    device,
+  }
+  const parameters = Object.assign({}, ...methods.flatMap(({ terms }) => terms.map(parametersOf)))
+  const options = {
+    ...parameters,
+    ...Object.fromEntries(given),
+    ...(flags.dataDir === undefined ? {} : { dataDir: resolve(flags.dataDir) }),
+    ...found,
+  }
+  const sources = Object.keys(options).map((name) => {
+    const said = sourceOf(name)
+    if (said === 'cli') return [name, 'command line']
+    if (said === 'config') return [name, flags.config ? `file ${flags.config}` : 'the run that goes on']
+    return [name, said === 'default' ? 'default of kdgrad' : sourceIn(methods, recipe, name)]
+  })
+  return {
+    kdgrad: version,
+    node: process.version,
+    options,
+    sources: Object.fromEntries(sources),
+    data: {
+      train: train.name,
+      trainImages: train.size,
+      studentImages: studentImages ?? train.size,
+      validationImages: validation?.size ?? 0,
+      testImages: test.size,
+      normalisation: train.normalisation,
+    },
+    device: { name: device, description },
+    teacher: { model: flags.teacher, ...teacher },
+    student: { model: flags.student, ...student },
+    seeds,
+    methods: methods.map(({ id, terms }) => ({
+      id,
+      terms: terms.map(({ loss, weight, warmup, params }) => ({
+        loss: loss.id,
+        weight,
+        ...(warmup > 0 ? { warmup } : {}),
+        parameters: params,
+      })),
+    })),
+  }
+}
+
+const parametersOf = ({ loss, params }: ChosenTerm): object =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [`${loss.id}.${name}`, value]))
+
+/** Where a value that nobody gave comes from: the recipe, or what the loss names for its default. */
+function sourceIn(methods: readonly Method[], recipe: Recipe, name: string): string {
+  const [id, parameter] = name.split('.')
+  const loss = methods.flatMap(({ terms }) => terms).find((term) => term.loss.id === id)?.loss
+  if (!loss || parameter === undefined) return `recipe, ${recipe.source}`
+  if (recipe.parameters[loss.id]?.[parameter] !== undefined) return `recipe, ${recipe.source}`
+  return loss.parameters[parameter]?.source ?? 'kdgrad'
+}

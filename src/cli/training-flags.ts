@@ -1,0 +1,94 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { optimizerNames, scheduleNames, type Training } from '../train/training.ts'
+import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts'
+
+/** How a network is trained, as far as flags say it. */
+export interface TrainingFlags {
+  readonly epochs?: number
+  readonly batch: number
+  readonly lr: number
+  readonly optimizer: Training['optimizer']
+  readonly momentum?: number
+  readonly weightDecay?: number
+  readonly schedule: NonNullable<Training['schedule']>
+  readonly warmupSteps?: number
+  readonly milestones?: readonly number[]
+  readonly gamma?: number
+  readonly clipNorm?: number
+  readonly clipValue?: number
+  readonly ema?: number
+  readonly patience?: number
+}
+
+/** The same of the teacher: `teacherEpochs`, `teacherLr`, ... */
+export type TeacherFlags = {
+  readonly [K in keyof TrainingFlags as `teacher${Capitalize<K>}`]: TrainingFlags[K]
+}
+
+interface Defaults {
+  /** What the text of `--epochs` says of its default. */
+  readonly epochs: string
+  readonly batch: number
+  readonly lr: number
+}
+
+/** Adds the flags of one network; those of the teacher begin with `--teacher-`. */
+export function addTrainingOptions(command: Command, who: 'student' | 'teacher', defaults: Defaults): void {
+  const flag = (name: string) => `--${who === 'teacher' ? 'teacher-' : ''}${name}`
+  const of = `the ${who}'s`
+  command
+    .option(`${flag('epochs')} <n>`, `${of} epochs (${defaults.epochs})`, count)
+    .option(`${flag('batch')} <n>`, `${of} batch size`, count, defaults.batch)
+    .option(`${flag('lr')} <rate>`, `${of} learning rate`, positive, defaults.lr)
+    .addOption(
+      new Option(`${flag('optimizer')} <name>`, `${of} optimiser`).choices(optimizerNames).default('adam'),
+    )
+    .option(`${flag('momentum')} <m>`, 'momentum (0.9 of sgd, 0 of rmsprop)', shareBelowOne)
+    .option(`${flag('weight-decay')} <w>`, 'weight decay (5e-4 of sgd, 0.01 of adamw, else 0)', nonNegative)
+    .addOption(
+      new Option(`${flag('schedule')} <name>`, `how ${of} learning rate goes`)
+        .choices(scheduleNames)
+        .default('cosine'),
+    )
+    .option(`${flag('warmup-steps')} <n>`, 'steps in which the rate of warmup-cosine climbs (0)', whole)
+    .option(
+      `${flag('milestones')} <shares>`,
+      'shares of the run at which multistep lowers the rate (0.625,0.75,0.875)',
+      shares,
+    )
+    .option(`${flag('gamma')} <g>`, 'what multistep multiplies the rate by (0.1)', nonNegative)
+    .option(`${flag('clip-norm')} <n>`, 'longest gradient', positive)
+    .option(`${flag('clip-value')} <n>`, 'largest element of a gradient', positive)
+    .option(
+      `${flag('ema')} <decay>`,
+      'decay of a moving average of the weights that is judged',
+      shareBelowOne,
+    )
+    .option(
+      `${flag('patience')} <n>`,
+      'judgements without a better validation accuracy before it ends',
+      count,
+    )
+}
+
+function shares(text: string): readonly number[] {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (!numbers.every((n, i) => n > (numbers[i - 1] ?? 0) && n < 1))
+    throw new InvalidArgumentError('Give shares between 0 and 1 in ascending order, such as 0.5,0.75.')
+  return numbers
+}
+
+/** Flags as a training; `epochs` are the recipe's. */
+export function trainingOf(flags: TrainingFlags, epochs: number): Training {
+  const { batch, lr, ema, ...others } = flags
+  return { ...others, epochs: flags.epochs ?? epochs, batchSize: batch, learningRate: lr, averaging: ema }
+}
+
+/** The teacher's flags under the student's names. */
+export function teacherFlags(flags: TeacherFlags): TrainingFlags {
+  const own = Object.entries(flags).flatMap(([name, value]) => {
+    const rest = /^teacher([A-Z])(.*)$/.exec(name)
+    return rest ? [[`${rest[1]!.toLowerCase()}${rest[2]}`, value] as const] : []
+  })
+  return Object.fromEntries(own) as unknown as TrainingFlags
+}

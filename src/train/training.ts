@@ -1,0 +1,99 @@
+import {
+  Adagrad,
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  constantLR,
+  cosineAnnealingLR,
+  linearLR,
+  multiStepLR,
+  type Optimizer,
+  oneCycleLR,
+  RMSprop,
+  type Schedule,
+  SGD,
+  warmupCosine,
+} from '../optim/index.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** How one network is trained. */
+export interface Training {
+  readonly epochs: number
+  readonly batchSize: number
+  /** Where the schedule starts from, or the highest of one that climbs. */
+  readonly learningRate: number
+  readonly optimizer: OptimizerName
+  /** Default 0.9 for sgd, with Nesterov's look ahead, and 0 for rmsprop; the others have none. */
+  readonly momentum?: number | undefined
+  /** Default 5e-4 for sgd, 0.01 for adamw, else 0. */
+  readonly weightDecay?: number | undefined
+  /** Default cosine. */
+  readonly schedule?: ScheduleName | undefined
+  /** Steps in which the rate climbs from 0, of `warmup-cosine`. */
+  readonly warmupSteps?: number | undefined
+  /** Shares of the run after which the rate is multiplied by `gamma`, of `multistep`. Default 5/8, 3/4, 7/8. */
+  readonly milestones?: readonly number[] | undefined
+  /** Default 0.1. */
+  readonly gamma?: number | undefined
+  /** Longest gradient, of all parameters as one vector; none where left out. */
+  readonly clipNorm?: number | undefined
+  /** Largest element of a gradient; none where left out. */
+  readonly clipValue?: number | undefined
+  /** Decay of the moving average of the weights by which it is judged; none where left out. */
+  readonly averaging?: number | undefined
+  /** Judgements without a better validation accuracy after which it ends; none where left out. */
+  readonly patience?: number | undefined
+}
+
+const optimizers = {
+  sgd: (parameters, { learningRate: lr, momentum = 0.9, weightDecay = 5e-4 }) =>
+    new SGD(parameters, { lr, momentum, weightDecay, nesterov: momentum > 0 }),
+  adam: (parameters, { learningRate: lr, weightDecay = 0 }) => new Adam(parameters, { lr, weightDecay }),
+  adamw: (parameters, { learningRate: lr, weightDecay = 0.01 }) => new AdamW(parameters, { lr, weightDecay }),
+  rmsprop: (parameters, { learningRate: lr, momentum = 0, weightDecay = 0 }) =>
+    new RMSprop(parameters, { lr, momentum, weightDecay }),
+  adagrad: (parameters, { learningRate: lr, weightDecay = 0 }) =>
+    new Adagrad(parameters, { lr, weightDecay }),
+} as const satisfies Record<string, (parameters: readonly Tensor[], training: Training) => Optimizer>
+
+const schedules = {
+  constant: ({ learningRate }) => constantLR(learningRate, { factor: 1 }),
+  cosine: ({ learningRate }, tMax) => cosineAnnealingLR(learningRate, { tMax }),
+  linear: ({ learningRate }, totalIters) =>
+    linearLR(learningRate, { startFactor: 1, endFactor: 0, totalIters }),
+  multistep: ({ learningRate, milestones = [5 / 8, 3 / 4, 7 / 8], gamma = 0.1 }, steps) =>
+    multiStepLR(learningRate, { milestones: milestones.map((share) => Math.round(share * steps)), gamma }),
+  'one-cycle': ({ learningRate }, totalSteps) => oneCycleLR({ maxLr: learningRate, totalSteps }),
+  'warmup-cosine': ({ learningRate, warmupSteps = 0 }, steps) =>
+    warmupCosine(learningRate, {
+      warmupIters: Math.min(warmupSteps, steps - 1),
+      tMax: Math.max(1, steps - warmupSteps),
+    }),
+} as const satisfies Record<string, (training: Training, steps: number) => Schedule>
+
+export type OptimizerName = keyof typeof optimizers
+export type ScheduleName = keyof typeof schedules
+export const optimizerNames = Object.keys(optimizers) as OptimizerName[]
+export const scheduleNames = Object.keys(schedules) as ScheduleName[]
+
+/** An optimiser of these parameters, with the clipping that is asked for. */
+export function optimizerOf(training: Training, parameters: readonly Tensor[]): Optimizer {
+  const { clipNorm, clipValue } = training
+  const optimizer = optimizers[training.optimizer](parameters, training)
+  optimizer.clip = (gradients) => {
+    const small = clipValue === undefined ? gradients : clipGradValue(gradients, clipValue)
+    return clipNorm === undefined ? small : clipGradNorm(small, clipNorm).clipped
+  }
+  return optimizer
+}
+
+/** The learning rate of each step. */
+export function scheduleOf(training: Training): (step: number, steps: number) => number {
+  const made = new Map<number, Schedule>()
+  return (step, steps) => {
+    const schedule = made.get(steps) ?? schedules[training.schedule ?? 'cosine'](training, steps)
+    made.set(steps, schedule)
+    return schedule.at(step)
+  }
+}

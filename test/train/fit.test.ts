@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import { imagesOf, labelsOf } from '../../src/data/batch.ts'
+import type { Dataset } from '../../src/data/index.ts'
+import { crossEntropy, tensor } from '../../src/index.ts'
+import type { Combined } from '../../src/losses/index.ts'
+import { Student } from '../../src/nn/models/index.ts'
+import { Adam } from '../../src/optim/index.ts'
+import { Random } from '../../src/random.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/checkpoint.ts'
+import { type FitOptions, fit } from '../../src/train/fit.ts'
+import type { FitState } from '../../src/train/fit-state.ts'
+import { optimizerNames, optimizerOf, scheduleNames, scheduleOf } from '../../src/train/training.ts'
+
+const SIDE = 8
+
+function noise(seed: number, size: number): Dataset {
+  return {
+    name: 'noise',
+    images: Float32Array.from(new Random(seed).normals(size * SIDE * SIDE)),
+    labels: Int32Array.from({ length: size }, (_, i) => i % 3),
+    shape: [1, SIDE, SIDE],
+    classes: 3,
+    size,
+  }
+}
+
+const data = noise(1, 20)
+const model = () => new Student({ size: SIDE, classes: 3, channels: [2, 3], seed: 1 })
+
+function setting(changes: Partial<FitOptions> = {}) {
+  const student = model()
+  const options: FitOptions = {
+    name: 'test',
+    data,
+    modules: [student],
+    optimizer: new Adam(student.parameters(), { lr: 0.01 }),
+    loss: ({ indices }): Combined => {
+      const { logits } = student.forward(imagesOf(data, indices))
+      const value = crossEntropy(logits, labelsOf(data, indices))
+      return { total: value, terms: { ce: { value, weight: 1 } } }
+    },
+    judge: {
+      predict: (images) => ({ student: student.forward(images).logits }),
+      test: noise(2, 12),
+      validation: noise(3, 9),
+      every: 1,
+    },
+    epochs: 4,
+    batchSize: 6,
+    schedule: () => 0.01,
+    random: new Random(5),
+    ...changes,
+  }
+  return { student, options }
+}
+
+const weightsOf = async (student: Student) =>
+  Promise.all([...student.stateDict()].map(async ([name, t]) => [name, Array.from(await t.data())]))
+
+describe('fit', () => {
+  test.each([undefined, 0.9])(
+    'goes on from any checkpoint bit for bit, with averaging %s',
+    async (averaging) => {
+      const saved: Uint8Array[] = []
+      const keep = async (state: FitState) => {
+        const run = { row: 'test', seed: 0 }
+        saved.push(
+          await encodeCheckpoint({ finished: [], current: { run, stages: [], seconds: 1, fit: state } }),
+        )
+      }
+      const whole = setting({ averaging, checkpointEvery: 3, onCheckpoint: keep })
+      const { history, best } = await fit(whole.options)
+      const weights = await weightsOf(whole.student)
+      expect(saved).toHaveLength(5)
+      for (const bytes of saved) {
+        const again = setting({ averaging })
+        const resumed = await fit(again.options, decodeCheckpoint(bytes, 'test').current!.fit)
+        expect(resumed.history).toEqual(history)
+        expect(resumed.best?.epoch).toBe(best?.epoch)
+        expect(await weightsOf(again.student)).toEqual(weights)
+      }
+    },
+  )
+
+  test('keeps the epoch that validation judges best, and ends when nothing gets better', async () => {
+    const { options } = setting({ epochs: 40, patience: 3 })
+    const { history, best, done } = await fit(options)
+    const accuracies = history.map((epoch) => epoch.validationAccuracy!)
+    expect(best!.validationAccuracy).toBe(Math.max(...accuracies))
+    expect(best!.epoch).toBe(accuracies.indexOf(best!.validationAccuracy) + 1)
+    expect(history.length).toBe(best!.epoch + 3)
+    expect(done).toBe(true)
+  })
+
+  test('is judged by, and ends with, the moving average', async () => {
+    const plain = setting()
+    const averaged = setting({ averaging: 0.5 })
+    await fit(plain.options)
+    await fit(averaged.options)
+    expect(await weightsOf(averaged.student)).not.toEqual(await weightsOf(plain.student))
+    const still = setting({ averaging: 0 })
+    await fit(still.options)
+    expect(await weightsOf(still.student)).toEqual(await weightsOf(plain.student))
+  })
+
+  test('a loss that is NaN stops at that step, names where it is from, and moves nothing', async () => {
+    const { student, options } = setting()
+    const { loss } = options
+    const before = await weightsOf(student)
+    const broken = fit({
+      ...options,
+      loss: (pick) => {
+        const { total, terms } = loss(pick)
+        const bad = tensor(Float32Array.from(pick.indices, (index) => (index === 7 ? -1 : 1)))
+        const value = total.add(bad.sqrt().mean())
+        return { total: value, terms }
+      },
+    })
+    await expect(broken).rejects.toThrow(
+      /^train: the loss of test became NaN at step \d of epoch 1, got ce [\d.]+ and learning rate 0.01. sqrt \[\d\] was the first to give NaN for sample 7. /,
+    )
+    const moved = await weightsOf(student)
+    const epoch = new Random(5).fork('epoch 1').permutation(data.size)
+    if (epoch.indexOf(7) < 6) expect(moved).toEqual(before)
+    expect(JSON.stringify(moved)).not.toContain('null')
+  })
+
+  test('clips what it is told to', async () => {
+    const { student } = setting()
+    const training = {
+      epochs: 1,
+      batchSize: 6,
+      learningRate: 1,
+      optimizer: 'sgd',
+      momentum: 0,
+      weightDecay: 0,
+    } as const
+    const optimizer = optimizerOf({ ...training, clipNorm: 0.001 }, student.parameters())
+    const before = await weightsOf(student)
+    const { logits } = student.forward(imagesOf(data, [0, 1, 2]))
+    await optimizer.step(crossEntropy(logits, labelsOf(data, [0, 1, 2])))
+    const moved = await weightsOf(student)
+    const names = new Set(student.namedParameters().keys())
+    const length = Math.sqrt(
+      moved
+        .filter(([name]) => names.has(name as string))
+        .flatMap(([, values], i) => {
+          const old = before.filter(([name]) => names.has(name as string))[i]![1] as number[]
+          return (values as number[]).map((value, k) => (value - old[k]!) ** 2)
+        })
+        .reduce((sum, square) => sum + square, 0),
+    )
+    expect(length).toBeCloseTo(0.001, 6)
+  })
+})
+
+describe('every schedule and optimiser by name', () => {
+  test.each(scheduleNames)('%s', (schedule) => {
+    const at = scheduleOf({
+      epochs: 1,
+      batchSize: 1,
+      learningRate: 0.1,
+      optimizer: 'sgd',
+      schedule,
+      warmupSteps: 3,
+    })
+    const rates = Array.from({ length: 20 }, (_, step) => at(step, 20))
+    expect(rates.every((rate) => rate >= 0 && rate <= 0.1 + 1e-12)).toBe(true)
+    expect(Math.max(...rates)).toBeGreaterThan(0.09)
+  })
+
+  test.each(optimizerNames)('%s', async (optimizer) => {
+    const { student, options } = setting()
+    const training = { epochs: 1, batchSize: 6, learningRate: 0.01, optimizer, weightDecay: 1e-3 }
+    const { history } = await fit({ ...options, optimizer: optimizerOf(training, student.parameters()) })
+    expect(history.at(-1)!.loss).toBeLessThan(history[0]!.loss)
+  })
+})
