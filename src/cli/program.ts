@@ -3,6 +3,7 @@ import { dataCommand } from './data-fetch.ts'
 import { devicesCommand } from './devices.ts'
 import { distillCommand } from './distill.ts'
 import { lossesCommand } from './losses.ts'
+import { modelsCommand } from './models.ts'
 import { version } from './version.ts'
 
 /** The whole command line. The losses that `argv` names decide which flags `distill` has. */
@@ -12,6 +13,7 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     .version(version)
     .addCommand(await distillCommand(argv))
     .addCommand(lossesCommand())
+    .addCommand(modelsCommand())
     .addCommand(devicesCommand())
     .addCommand(dataCommand())
   for (const command of [program, ...program.commands])

@@ -42,10 +42,6 @@ describe.each([
   })
 })
 
-test('every model has a description above', () => {
-  expect([...models.keys()]).toEqual(['s4-8', 't8-16', 't16-32', 'c16', 'tc'])
-})
-
 test('parts have PyTorch’s names', () => {
   expect([...make('t8-16').namedParameters().keys()]).toEqual([
     'conv1.weight',

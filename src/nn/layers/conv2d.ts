@@ -3,7 +3,7 @@ import { type Conv2dOptions, conv2d } from '../../ops/conv.ts'
 import { pair, type Size2d } from '../../ops/window.ts'
 import type { Random } from '../../random.ts'
 import type { Tensor } from '../../tensor.ts'
-import { checkCounts, fanIn, kaimingUniform, uniform } from '../init.ts'
+import { checkCounts, fanIn, type Init, kaimingUniform, uniform } from '../init.ts'
 import { Module } from '../module.ts'
 
 export interface Conv2dLayerOptions extends Conv2dOptions {
@@ -11,6 +11,10 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
   readonly random: Random
   /** Default true. */
   readonly bias?: boolean
+  /** What the weight starts from. Default `kaimingUniform`. */
+  readonly weightInit?: Init
+  /** What the bias starts from. Default uniform with the bound of `kaimingUniform`. */
+  readonly biasInit?: Init
 }
 
 /**
@@ -27,7 +31,7 @@ export class Conv2d extends Module {
     inChannels: number,
     outChannels: number,
     kernelSize: Size2d,
-    { random, bias = true, ...options }: Conv2dLayerOptions,
+    { random, bias = true, weightInit = kaimingUniform, biasInit, ...options }: Conv2dLayerOptions,
   ) {
     super()
     const [height, width] = pair(kernelSize)
@@ -38,10 +42,10 @@ export class Conv2d extends Module {
         `Conv2d: groups must divide the channels, got ${groups} for ${inChannels} and ${outChannels}. Choose a common divisor.`,
       )
     const shape = [outChannels, inChannels / groups, height, width]
-    this.weight = this.parameter('weight', kaimingUniform(random.fork('weight'), shape))
+    this.weight = this.parameter('weight', weightInit(random.fork('weight'), shape))
     if (bias) {
-      const bound = 1 / Math.sqrt(fanIn(shape))
-      this.bias = this.parameter('bias', uniform(random.fork('bias'), [outChannels], bound))
+      const init = biasInit ?? ((random, size) => uniform(random, size, 1 / Math.sqrt(fanIn(shape))))
+      this.bias = this.parameter('bias', init(random.fork('bias'), [outChannels]))
     }
     this.#options = options
   }

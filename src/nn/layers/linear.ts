@@ -1,7 +1,7 @@
 import { linear } from '../../ops/matmul.ts'
 import type { Random } from '../../random.ts'
 import type { Tensor } from '../../tensor.ts'
-import { checkCounts, fanIn, kaimingUniform, uniform } from '../init.ts'
+import { checkCounts, fanIn, type Init, kaimingUniform, uniform } from '../init.ts'
 import { Module } from '../module.ts'
 
 export interface LinearOptions {
@@ -9,6 +9,10 @@ export interface LinearOptions {
   readonly random: Random
   /** Default true. */
   readonly bias?: boolean
+  /** What the weight starts from. Default `kaimingUniform`. */
+  readonly weightInit?: Init
+  /** What the bias starts from. Default uniform with the bound of `kaimingUniform`. */
+  readonly biasInit?: Init
 }
 
 /**
@@ -20,14 +24,18 @@ export class Linear extends Module {
   readonly weight: Tensor
   readonly bias: Tensor | undefined
 
-  constructor(inFeatures: number, outFeatures: number, { random, bias = true }: LinearOptions) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    { random, bias = true, weightInit = kaimingUniform, biasInit }: LinearOptions,
+  ) {
     super()
     checkCounts('Linear', { inFeatures, outFeatures })
     const shape = [outFeatures, inFeatures]
-    this.weight = this.parameter('weight', kaimingUniform(random.fork('weight'), shape))
+    this.weight = this.parameter('weight', weightInit(random.fork('weight'), shape))
     if (bias) {
-      const bound = 1 / Math.sqrt(fanIn(shape))
-      this.bias = this.parameter('bias', uniform(random.fork('bias'), [outFeatures], bound))
+      const init = biasInit ?? ((random, size) => uniform(random, size, 1 / Math.sqrt(fanIn(shape))))
+      this.bias = this.parameter('bias', init(random.fork('bias'), [outFeatures]))
     }
   }
 

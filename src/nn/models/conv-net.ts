@@ -7,8 +7,15 @@ import { BatchNorm2d } from '../layers/batch-norm2d.ts'
 import { Conv2d } from '../layers/conv2d.ts'
 import { Dropout } from '../layers/dropout.ts'
 import { Linear } from '../layers/linear.ts'
-import { classActivationMaps } from './class-maps.ts'
-import { type Classified, Model, type ModelOptions, type ModelOutput, type Norm } from './model.ts'
+import { classActivationMaps, meanClassMaps } from './class-maps.ts'
+import {
+  type Classified,
+  type Image,
+  Model,
+  type ModelOptions,
+  type ModelOutput,
+  type Norm,
+} from './model.ts'
 
 /** Convolution 3x3 (padding 1, no bias), batch normalisation, relu, and where `pool` is set a max pooling by 2. */
 export interface Stage {
@@ -41,7 +48,7 @@ export class ConvNet extends Model {
   readonly #dropout: Dropout | undefined
   readonly #hidden: Linear | undefined
   readonly #fc: Linear
-  readonly #image: readonly number[]
+  override readonly image: Image
 
   constructor(plan: ConvNetPlan, { seed, inChannels = 1, classes = 10, size = 28 }: ModelOptions) {
     super()
@@ -49,7 +56,7 @@ export class ConvNet extends Model {
     if (plan.stages.length === 0)
       throw new ValueError('model: there must be at least one stage, got none. Name its channels.')
     const random = new Random(seed)
-    this.#image = [inChannels, size, size]
+    this.image = [inChannels, size, size]
     this.#head = plan.head
     let side = size
     this.#stages = plan.stages.map(({ channels, stride = 1, pool = false }, i) => {
@@ -57,7 +64,7 @@ export class ConvNet extends Model {
       if (pool) side = Math.floor(side / 2)
       if (side < 1)
         throw new ShapeError(
-          `model: nothing is left of the images after stage ${i + 1}, got ${show(this.#image)}. Use larger images or fewer stages.`,
+          `model: nothing is left of the images after stage ${i + 1}, got ${show(this.image)}. Use larger images or fewer stages.`,
         )
       const name = `conv${i + 1}`
       const from = plan.stages[i - 1]?.channels ?? inChannels
@@ -84,8 +91,8 @@ export class ConvNet extends Model {
    * @throws ShapeError where they are not of the channels and size that the model was made for.
    */
   forward(images: Tensor): ModelOutput {
-    const [channels, height, width] = this.#image
-    if (images.rank !== 4 || images.shape.slice(1).some((n, d) => n !== this.#image[d]))
+    const [channels, height, width] = this.image
+    if (images.rank !== 4 || images.shape.slice(1).some((n, d) => n !== this.image[d]))
       throw new ShapeError(
         `model: the images do not fit, got ${show(images.shape)}. Expected [N, ${channels}, ${height}, ${width}]; set inChannels and size to those of the data.`,
       )
@@ -118,11 +125,8 @@ export class ConvNet extends Model {
     const [, channels, height, width] = map.shape as [number, number, number, number]
     const vector = this.#head === 'flatten' ? map.flatten(1) : map.mean([2, 3])
     const { weight, bias } = this.#linear(vector)
-    const classes = weight.shape[1]!
-    const byPlace =
-      this.#head === 'flatten'
-        ? weight.reshape([weight.shape[0]!, classes, channels, height, width])
-        : weight.div(height * width).reshape([weight.shape[0]!, classes, channels, 1, 1])
+    if (this.#head === 'mean') return meanClassMaps(map, weight, bias)
+    const byPlace = weight.reshape([weight.shape[0]!, weight.shape[1]!, channels, height, width])
     return classActivationMaps(map, byPlace, bias)
   }
 

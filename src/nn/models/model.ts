@@ -2,13 +2,16 @@ import { ValueError } from '../../errors.ts'
 import type { Tensor } from '../../tensor.ts'
 import { Module } from '../module.ts'
 
+/** Sizes of an image, without the batch. */
+export type Image = readonly [channels: number, height: number, width: number]
+
 /** What a model makes of a batch of images. */
 export interface ModelOutput {
   /** [N, classes], before any softmax. */
   readonly logits: Tensor
   /**
-   * `stage1`, `stage2`, ...: the map [N, C, H, W] after each stage; then `penultimate`: what the last linear layer
-   * reads, [N, D]. In the order in which they are computed.
+   * `stage1`, `stage2`, ...: the map [N, C, H, W] after each stage, `stem` before them where there is one; then
+   * `penultimate`: what the last linear layer reads, [N, D]. In the order in which they are computed.
    */
   readonly features: Readonly<Record<string, Tensor>>
   /** The maps before the activation at the end of each stage, by the same names. */
@@ -34,6 +37,9 @@ export interface Norm {
  * distillation losses ask for, and say so where a model does not have them.
  */
 export abstract class Model extends Module {
+  /** The images that it was made for, where it says so. */
+  declare readonly image?: Image
+
   abstract forward(images: Tensor): ModelOutput
 
   /** What the model makes of its own last map [N, C, H, W], or of one like it. */
