@@ -7,12 +7,22 @@ import { tableText } from './table.ts'
 /** The closing table, with a line that says who saw which data. */
 export function tableOf(
   rows: readonly SummaryRow[],
-  { train, test, studentImages, seeds }: Experiment,
+  { train, test, validation, studentImages, seeds }: Experiment,
 ): string {
-  const head = ['method', 'accuracy, %', 'gain over alone', 'gain over best alone', 'seconds', 'images seen']
+  const chosen = rows.some(({ best }) => best)
+  const head = [
+    'method',
+    'accuracy, %',
+    ...(chosen ? ['at the best epoch'] : []),
+    'gain over alone',
+    'gain over best alone',
+    'seconds',
+    'images seen',
+  ]
   const body = rows.map((r) => [
     r.row,
     spread(r.accuracy, 'sd'),
+    ...(chosen ? [spread(r.best, 'sd')] : []),
     spread(r.gain, 'se'),
     spread(r.gainOverBest, 'se'),
     r.seconds.toFixed(1),
@@ -23,7 +33,10 @@ export function tableOf(
     seeds.length > 1
       ? ` Accuracy ± standard deviation over ${seeds.length} seeds, gain ± standard error of the paired difference.`
       : ''
-  return `${tableText(head, body)}\n${exitsOf(rows)}${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${many}`
+  const held = validation
+    ? ` The best epoch is the one with the highest accuracy on ${validation.size} further training images, which nobody trained on.`
+    : ''
+  return `${tableText(head, body)}\n${exitsOf(rows)}${data}\nAccuracy of the last epoch on ${test.size} images of ${test.name} that nobody trained on; gains in points.${held}${many}`
 }
 
 function whoSawWhat(rows: readonly SummaryRow[], { name, size }: Dataset, images = size): string {

@@ -12,6 +12,7 @@ import {
 import { recipeOf } from '../train/recipes.ts'
 import { fileOf, RunFolder } from '../train/run-folder.ts'
 import { summarise } from '../train/summary.ts'
+import { warningsOf } from '../train/warnings.ts'
 import type { DistillFlags } from './distill.ts'
 import { dataOf, experimentOf } from './experiment.ts'
 import type { Choice } from './load-losses.ts'
@@ -67,6 +68,11 @@ export async function runDistill(
           view.stop()
           finished.push(result)
           await save(folder, result)
+          for (const warning of warningsOf(result, {
+            classes: data.test.classes,
+            testImages: data.test.size,
+          }))
+            console.log(`Warning: ${warning}`)
         },
         onCheckpoint: (reached) => folder.writeCheckpoint(reached),
       },

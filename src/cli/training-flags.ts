@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { augmentationNames } from '../train/augmentations.ts'
 import { optimizerNames, scheduleNames, type Training } from '../train/training.ts'
 import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts'
 
@@ -6,6 +7,7 @@ import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts
 export interface TrainingFlags {
   readonly epochs?: number
   readonly batch: number
+  readonly augment?: readonly string[]
   readonly lr: number
   readonly optimizer: Training['optimizer']
   readonly momentum?: number
@@ -39,6 +41,11 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
   command
     .option(`${flag('epochs')} <n>`, `${of} epochs (${defaults.epochs})`, count)
     .option(`${flag('batch')} <n>`, `${of} batch size`, count, defaults.batch)
+    .option(
+      `${flag('augment')} <list>`,
+      `what ${of} epochs make of the images: ${augmentationNames.join(', ')}, with sizes as in crop:4,flip`,
+      (text) => text.split(',').map((entry) => entry.trim()),
+    )
     .option(`${flag('lr')} <rate>`, `${of} learning rate`, positive, defaults.lr)
     .addOption(
       new Option(`${flag('optimizer')} <name>`, `${of} optimiser`).choices(optimizerNames).default('adam'),

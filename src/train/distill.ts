@@ -3,6 +3,7 @@ import { type Combined, ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
+import { augmentationOf } from './augmentations.ts'
 import { logitsOf } from './evaluate.ts'
 import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
 import type { Best, FitState } from './fit-state.ts'
@@ -149,8 +150,8 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   teacher.eval()
   for (const seed of seeds) {
     const data = studentDataOf(experiment, seed)
-    // The teacher never changes and sees the same images every epoch: once is enough.
-    if (!signal?.aborted) known.teacher = await logitsOf(teacher, data)
+    // The teacher never changes; where it sees the same images every epoch, once is enough.
+    if (!signal?.aborted && !experiment.student.augment?.length) known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
       const training = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
       const student = experiment.makeStudent(seed)
@@ -193,7 +194,13 @@ interface Known {
 
 /** Makes trainees, with what all of them share. Logits that are not known yet count as 0. */
 function preparer(experiment: Experiment, teacher: Model, known: Known) {
-  return (method: Method, student: Model, data: Dataset, seed: number, { batchSize }: Training): Trainee => {
+  return (
+    method: Method,
+    student: Model,
+    data: Dataset,
+    seed: number,
+    { batchSize, augment = [] }: Training,
+  ): Trainee => {
     const unknown = () => new Float32Array(data.size * data.classes)
     return traineeOf(method, {
       data,
@@ -201,6 +208,7 @@ function preparer(experiment: Experiment, teacher: Model, known: Known) {
       teacher,
       teacherLogits: () => known.teacher ?? unknown(),
       formerSelfLogits: () => known.formerSelf ?? unknown(),
+      augment: augmentationOf(augment, data),
       random: new Random(seed).fork('supplies'),
       makePeer: () => experiment.makeStudent(new Random(seed).fork('peer').integer(2 ** 31)),
       batchSize,

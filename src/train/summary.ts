@@ -14,7 +14,9 @@ export interface SummaryRow {
   readonly row: string
   /** Test accuracy at the last epoch, in percent. */
   readonly accuracy: Mean
-  /** The same for every exit of a network that has several. */
+  /** Test accuracy at the epoch with the highest validation accuracy, in percent, where there is a validation set. */
+  readonly best?: Mean
+  /** The same as `accuracy` for every exit of a network that has several. */
   readonly exits?: Readonly<Record<string, Mean>>
   /** Paired difference from the student alone at the same rate, in points. */
   readonly gain?: Mean
@@ -43,6 +45,7 @@ export function summarise(results: readonly RunRecord[]): SummaryRow[] {
     return {
       row,
       accuracy: meanOf(runs.map((r) => 100 * r.accuracy))!,
+      ...bestOf(runs),
       ...exitsOf(runs),
       ...(gain ? { gain } : {}),
       ...(gainOverBest ? { gainOverBest } : {}),
@@ -51,6 +54,11 @@ export function summarise(results: readonly RunRecord[]): SummaryRow[] {
       seeds: runs.length,
     }
   })
+}
+
+function bestOf(runs: readonly RunRecord[]): { best?: Mean } {
+  const best = meanOf(runs.flatMap((r) => (r.best ? [100 * r.best.testAccuracy] : [])))
+  return best ? { best } : {}
 }
 
 function exitsOf(runs: readonly RunRecord[]): { exits?: Record<string, Mean> } {

@@ -1,3 +1,4 @@
+import { type Augmentation, viewsOf } from '../data/augment.ts'
 import { imagesOf, labelsOf } from '../data/batch.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { partnersOf, strongViews } from '../data/views.ts'
@@ -23,7 +24,9 @@ export interface Sources {
   readonly taps: { readonly student: readonly string[]; readonly teacher: readonly string[] }
   /** Whether more of the teacher than its logits is looked at. */
   readonly teacherFeatures: boolean
-  /** Draws views and partners. */
+  /** What an epoch makes of its images; as they are where left out. */
+  readonly augment: Augmentation | undefined
+  /** Draws augmentations, views and partners. */
   readonly random: Random
 }
 
@@ -63,9 +66,10 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
       teacher: tapped(teacher, images, taps.teacher),
     }
   },
-  partner: ({ data, student, taps, random }, { indices, progress }) => {
+  partner: (sources, { indices, progress }) => {
+    const { data, student, taps, random } = sources
     const partners = partnersOf(data, indices, random.fork('partners').fork(progress.step))
-    return tapped(student, imagesOf(data, partners), taps.student)
+    return tapped(student, imagesFor(sources, partners, progress), taps.student)
   },
   peer: ({ peer, taps }, { images }) => tapped(peer!, images, taps.student),
   formerSelf: ({ formerSelfLogits, data }, { indices }) => ({
@@ -75,21 +79,32 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
 
 /** The batch of one step, with all that is needed. Builds graph and computes nothing. */
 export function batchOf(sources: Sources, needs: ReadonlySet<Need>, pick: StepPick): AnyBatch {
-  const { data, student, teacher, taps, teacherFeatures } = sources
-  const images = imagesOf(data, pick.indices)
+  const { student, teacher, taps, teacherFeatures } = sources
+  const images = imagesFor(sources, pick.indices, pick.progress)
   const step: Step = {
     ...pick,
     images,
     student: tapped(student, images, taps.student),
     teacher: once(() =>
-      teacherFeatures
+      // Logits that are known are those of the images as they are.
+      teacherFeatures || sources.augment
         ? tapped(teacher, images, taps.teacher)
-        : { logits: rowsOf(sources.teacherLogits(), pick.indices, data.classes) },
+        : { logits: rowsOf(sources.teacherLogits(), pick.indices, sources.data.classes) },
     ),
   }
   const supplied = [...needs].map((need) => [need, suppliers[need](sources, step)] as const)
   // The warm-up of weights counts epochs, whatever the losses need.
   return { student: step.student, progress: pick.progress, ...Object.fromEntries(supplied) }
+}
+
+function imagesFor(
+  { data, augment, random }: Sources,
+  indices: ArrayLike<number>,
+  { epoch }: Progress,
+): Tensor {
+  return augment
+    ? viewsOf(data, indices, augment, random.fork('augmentation').fork(epoch))
+    : imagesOf(data, indices)
 }
 
 function lastMap({ features = {} }: Side): Tensor {

@@ -21,6 +21,8 @@ import type { Tensor } from '../tensor.ts'
 export interface Training {
   readonly epochs: number
   readonly batchSize: number
+  /** What each epoch makes of its images, as in `['crop:4', 'flip']`; as they are where left out. */
+  readonly augment?: readonly string[] | undefined
   /** Where the schedule starts from, or the highest of one that climbs. */
   readonly learningRate: number
   readonly optimizer: OptimizerName

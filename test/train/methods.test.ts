@@ -41,6 +41,7 @@ function traineeFor(id: string) {
     teacherLogits: () => known,
     formerSelfLogits: () => known,
     makePeer: () => new Student({ ...options, channels: [2, 3], seed: 4 }),
+    augment: undefined,
     random: new Random(5),
     batchSize: BATCH,
     seed: 6,
