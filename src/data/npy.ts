@@ -48,12 +48,13 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const [, descr = ''] = /'descr':\s*'([^']{1,20})'/.exec(header) ?? []
   const [, order] = /'fortran_order':\s*(True|False)/.exec(header) ?? []
   const [, dims] = /'shape':\s*\(([\d,\s]{0,200})\)/.exec(header) ?? []
-  if (dims === undefined || order === undefined) refuse('has a header without a shape', header.slice(0, 60))
+  if (dims === undefined || order === undefined)
+    refuse('has a header without a shape', JSON.stringify(header.slice(0, 60)))
   const type = TYPES[descr.slice(1)]
   if (!type || !/^[<>|=]/.test(descr))
     return refuse(
       'must hold whole numbers or floats of 4 or 8 bytes',
-      descr || header.slice(0, 60),
+      descr || JSON.stringify(header.slice(0, 60)),
       'Convert it with astype',
     )
   if (order === 'True') refuse('must be in C order', 'Fortran order', 'Save np.ascontiguousarray of it')

@@ -1,4 +1,4 @@
-import { unzipSync } from 'fflate'
+import { type UnzipFileInfo, unzipSync } from 'fflate'
 import { DataError, show } from '../errors.ts'
 import type { Dataset, Normalisation } from './dataset.ts'
 import { isFolder, pathsIn, readBytes, reason } from './files.ts'
@@ -8,6 +8,8 @@ import { type NpyArray, readNpy } from './npy.ts'
 
 /** Bytes that one byte of a deflated entry can become at most. */
 const MOST_INFLATION = 1032
+/** What the directory of a zip file takes per entry at least. */
+const ENTRY_BYTES = 46
 /** More classes than any set has: a larger label is an error, not a class. */
 const MOST_CLASSES = 2 ** 16
 
@@ -39,15 +41,13 @@ export interface NpzOptions extends HoldOut {
  * claims are checked against the bytes before memory is taken. `name` is what messages call it.
  */
 export function readNpz(bytes: Uint8Array, name: string): Map<string, NpyArray> {
-  const fits = ({
-    name: entry,
-    size,
-    originalSize,
-  }: {
-    name: string
-    size: number
-    originalSize: number
-  }) => {
+  let seen = 0
+  const fits = ({ name: entry, size, originalSize }: UnzipFileInfo) => {
+    // A directory may claim billions of entries.
+    if (++seen * ENTRY_BYTES > bytes.length)
+      throw new DataError(
+        `readNpz: ${name} claims more entries than its bytes can hold, got ${seen} in ${bytes.length} bytes. Save it again.`,
+      )
     if (size > bytes.length || originalSize > MOST_INFLATION * size)
       throw new DataError(
         `readNpz: entry ${entry} of ${name} claims more than its bytes can hold, got ${originalSize} from ${size} bytes. Save it again.`,

@@ -53,6 +53,24 @@ test('a zip file that is none, or that claims too much, is refused', () => {
   )
 })
 
+test('a zip file that claims billions of entries is refused', () => {
+  const whole = npz({ x: npy('|u1', [1], new Uint8Array(1)) })
+  // A zip64 directory's end and its locator, put before the end of the file.
+  const end = whole.length - 22
+  const large = new Uint8Array(56 + 20)
+  const view = new DataView(large.buffer)
+  view.setUint32(0, 0x06064b50, true)
+  view.setUint32(32, 0xffffffff, true)
+  // Behind the file, where all reads as 0.
+  view.setUint32(48, 0x7fffffff, true)
+  view.setUint32(56, 0x07064b50, true)
+  view.setUint32(64, end, true)
+  const bytes = Uint8Array.from([...whole.subarray(0, end), ...large, ...whole.subarray(end)])
+  expect(() => readNpz(bytes, 'file')).toThrow(
+    /^readNpz: file claims more entries than its bytes can hold, got /,
+  )
+})
+
 describe('loadNpz', () => {
   test.each([0, 6] as const)('reads both splits, level %d', (level) => {
     const file = scratch.put(
