@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
-import { fetchDataset } from '../data/fetch.ts'
+import { fetchDataset } from '../data/fetch-dataset.ts'
 import { sourceNames } from '../data/sources.ts'
 import { oneOf } from './suggest.ts'
 

@@ -1,101 +1,125 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import { parseTar } from 'nanotar'
-import { DataError, ValueError } from '../errors.ts'
-import { download, md5Of, written } from './download.ts'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { DataError } from '../errors.ts'
 import { reason } from './files.ts'
-import { type Source, type SourceFile, sourceNames, sources } from './sources.ts'
 
-export interface FetchOptions {
-  /** Folders on the web to ask instead of the published ones. */
-  readonly mirrors?: readonly string[]
-  /** Called as bytes of a file arrive; `total` is undefined where the server does not say. */
-  readonly onProgress?: (file: string, done: number, total: number | undefined) => void
-  /** Ends it; what has arrived is kept and gone on with the next time. */
+export interface DownloadOptions {
+  /** Called as bytes arrive; `total` is undefined where the server does not say. */
+  readonly onProgress?: (done: number, total: number | undefined) => void
+  /** Ends it; what has arrived is kept. */
   readonly signal?: AbortSignal
 }
 
+/** How often a connection that broke is taken up again. */
+const ROUNDS = 3
+
 /**
- * Puts the files of a published data set (`mnist`, `fashion-mnist`, `cifar10`, `cifar100`) into `folder`, where `loadDataset`
- * finds them, archives unpacked. What is there already is kept. Resolves to the names of the files that were fetched.
- * Throws ValueError on another name, DataError if a file cannot be fetched or written or has a wrong checksum.
+ * Fetches a file from the first of `urls` that gives it whole, with this MD5. It grows as `<path>.part` and gets its name
+ * once its checksum is right, so that `path` is never half a file; a part that is there already is gone on with by HTTP
+ * Range. Throws DataError, saying what each url gave, if none has it, or if it cannot be written.
  */
-export async function fetchDataset(
-  name: string,
-  folder: string,
-  options: FetchOptions = {},
-): Promise<string[]> {
-  if (!Object.hasOwn(sources, name))
-    throw new ValueError(
-      `fetchDataset: this data set cannot be fetched, got ${name}. Choose from ${sourceNames.join(', ')}.`,
-    )
-  return fetchSource(sources[name as keyof typeof sources], folder, options)
+export async function download(
+  urls: readonly string[],
+  path: string,
+  md5: string,
+  options: DownloadOptions = {},
+): Promise<void> {
+  const part = `${path}.part`
+  const failures = new Map<string, string>()
+  const refused = new Set<string>()
+  for (let round = 0; round < ROUNDS; round++)
+    for (const url of urls.filter((url) => !refused.has(url))) {
+      const resumed = sizeOf(part) > 0
+      const failure = await transfer(url, part, options)
+      if (failure) {
+        failures.set(url, failure.what)
+        if (failure.final) refused.add(url)
+        continue
+      }
+      const got = await md5Of(part)
+      if (got === md5) {
+        await written(path, () => rename(part, path))
+        return
+      }
+      await written(path, () => rm(part, { force: true }))
+      failures.set(url, `a file with checksum ${got} instead of ${md5}`)
+      // The part may have been of another file; a whole file that is wrong stays wrong.
+      if (!resumed) refused.add(url)
+    }
+  const said = [...failures].map(([url, what]) => `${what} from ${url}`).join(', ')
+  throw new DataError(
+    `download: ${path} could not be fetched, got ${said}. Try again, which goes on where this ended, or put the file there yourself.`,
+  )
 }
 
-/** `fetchDataset` for files from anywhere. */
-export async function fetchSource(
-  source: Source,
-  folder: string,
-  options: FetchOptions = {},
-): Promise<string[]> {
-  const { mirrors = source.mirrors, onProgress, signal } = options
-  await written(folder, () => mkdir(folder, { recursive: true }))
-  const fetched: string[] = []
-  for (const file of source.files) {
-    if (await isThere(file, folder)) continue
-    const path = join(folder, file.name)
-    await download(
-      mirrors.map((mirror) => `${mirror.replace(/\/?$/, '/')}${file.name}`),
-      path,
-      file.md5,
-      {
-        ...(onProgress ? { onProgress: (done, total) => onProgress(file.name, done, total) } : {}),
-        ...(signal ? { signal } : {}),
-      },
-    )
-    if (file.members) await unpack(path, file.members, folder)
-    fetched.push(file.name)
-  }
-  return fetched
-}
+/** The MD5 of a file in hexadecimal. Throws DataError if it cannot be read. */
+export const md5Of = (path: string): Promise<string> =>
+  written(path, async () => {
+    const hash = createHash('md5')
+    for await (const chunk of createReadStream(path)) hash.update(chunk)
+    return hash.digest('hex')
+  })
 
-/** Whether a file, or all that is wanted of an archive, need not be fetched. */
-async function isThere({ name, md5, members }: SourceFile, folder: string): Promise<boolean> {
-  if (members) return members.every((member) => existsSync(join(folder, member)))
-  const path = join(folder, name)
-  return existsSync(path) && (await written(path, () => md5Of(path))) === md5
-}
+/** Makes `folder` and those around it, if they are not there. Throws DataError if it cannot. */
+export const makeFolder = (folder: string): Promise<unknown> =>
+  written(folder, () => mkdir(folder, { recursive: true }))
 
-/** Puts `members` of the archive into `folder` and removes it. */
-async function unpack(archive: string, members: readonly string[], folder: string): Promise<void> {
-  const files = filesOf(archive)
-  for (const member of members) {
-    const data = files.get(member)
-    if (data === undefined)
-      throw new DataError(`fetchDataset: ${archive} lacks a file, got no ${member}. Download it again.`)
-    const path = join(folder, member)
-    // Under its name only when it is whole.
-    await written(path, () => writeFile(`${path}.part`, data))
-    await written(path, () => rename(`${path}.part`, path))
-  }
-  await written(archive, () => rm(archive))
-}
-
-/** The files of a .tar.gz by the last part of their names, so that none lands outside of its folder. */
-function filesOf(archive: string): Map<string, Uint8Array> {
+/** Runs what touches the disk. Throws DataError if it cannot: full, write-protected, no such folder. */
+export async function written<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
-    // A copy, as a small buffer of Node's shares its memory with others.
-    const tar = new Uint8Array(gunzipSync(readFileSync(archive)))
-    return new Map(
-      parseTar(tar.buffer).flatMap(({ name, data }) =>
-        data ? [[name.split('/').at(-1)!, data] as const] : [],
-      ),
-    )
+    return await act()
   } catch (error) {
     throw new DataError(
-      `fetchDataset: ${archive} cannot be unpacked, got ${reason(error)}. Download it again.`,
+      `download: ${path} cannot be read or written, got ${reason(error)}. Free or choose another place.`,
     )
   }
 }
+
+/** Why nothing more came; `final` if asking again is no use. */
+interface Failure {
+  readonly what: string
+  readonly final: boolean
+}
+
+/** Brings `part` to its full length. */
+async function transfer(
+  url: string,
+  part: string,
+  { onProgress, signal }: DownloadOptions,
+): Promise<Failure | undefined> {
+  const have = sizeOf(part)
+  let file: FileHandle | undefined
+  try {
+    const response = await fetch(url, {
+      // Packed on its way it would come out unpacked, and its checksum wrong.
+      headers: { 'accept-encoding': 'identity', ...(have > 0 ? { range: `bytes=${have}-` } : {}) },
+      ...(signal ? { signal } : {}),
+    })
+    // Nothing lies behind the part: it is whole, or not of this file, as the checksum will say.
+    if (have > 0 && response.status === 416) return undefined
+    if (!response.ok || response.body === null)
+      return { what: `status ${response.status}`, final: response.status < 500 }
+    const goesOn = response.status === 206
+    const length = Number(response.headers.get('content-length') ?? Number.NaN)
+    let done = goesOn ? have : 0
+    const total = Number.isFinite(length) ? done + length : undefined
+    file = await written(part, () => open(part, goesOn ? 'a' : 'w'))
+    for await (const chunk of response.body) {
+      await written(part, () => file!.appendFile(chunk))
+      done += chunk.length
+      onProgress?.(done, total)
+    }
+    return undefined
+  } catch (error) {
+    if (error instanceof DataError || signal?.aborted) throw error
+    return { what: causeOf(error), final: false }
+  } finally {
+    await file?.close()
+  }
+}
+
+/** `fetch failed` and `terminated` say less than what is behind them. */
+const causeOf = (error: unknown): string => reason((error as { cause?: unknown })?.cause ?? error)
+
+const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : 0)

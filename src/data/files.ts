@@ -34,14 +34,16 @@ export const isFolder = (who: string, path: string): boolean =>
 
 /** The path of the first of `names` that is in `folder`. */
 export const findIn = (folder: string, names: readonly string[]): string | undefined =>
-  names.map((name) => join(folder, name)).find((path) => existsSync(path))
+  names.map((name) => pathIn(folder, name)).find((path) => existsSync(path))
 
 /** The paths of what lies in `folder`, sorted by name, hidden files left out. Throws DataError if it cannot be read. */
 export const pathsIn = (who: string, folder: string): string[] =>
   attempt(who, folder, () => readdirSync(folder))
     .filter((name) => !name.startsWith('.'))
     .sort()
-    .map((name) => join(folder, name))
+    .map((name) => pathIn(folder, name))
+
+export const pathIn = (folder: string, name: string): string => join(folder, name)
 
 /** The last part of a path. */
 export const nameOf = (path: string): string => basename(resolve(path))

@@ -7,7 +7,7 @@ export { type RandAugmentOptions, type RandOpName, randAugment, randAugmentOps }
 export { loadCifar10, loadCifar100, readCifar } from './cifar.ts'
 export { balancedSubset, batches, checkDataset, type Dataset, type Normalisation, subset } from './dataset.ts'
 export { decodeImage } from './decode-image.ts'
-export { type FetchOptions, fetchDataset, fetchSource } from './fetch.ts'
+export { type FetchOptions, fetchDataset, fetchSource } from './fetch-dataset.ts'
 export { type FolderOptions, loadFolder } from './folder.ts'
 export { type GlyphOptions, glyphNames, glyphs } from './glyphs.ts'
 export { type IdxArray, readIdx } from './idx.ts'

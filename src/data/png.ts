@@ -82,12 +82,13 @@ function checkHeader(png: Uint8Array, refuse: Refuse): void {
   checkSize(width, height, refuse)
   if (interlace !== 0 && depth < 8)
     refuse('is interlaced, which is read with 8 or 16 bits only', `${depth} bits`)
-  const row = Math.ceil((width * depth * (VALUES[type] ?? 1)) / 8) + 1
-  // An interlaced image has up to seven rows, each with its filter, for one, and some rounding.
-  const size = interlace === 0 ? row * height : 2 * row * height + 64
-  if (size > Math.min(MOST_BYTES, MOST_INFLATION * png.length))
+  const bits = depth * (VALUES[type] ?? 1)
+  const least = Math.ceil((width * height * bits) / 8)
+  // Each row has a byte for its filter and is filled up to whole bytes; interlaced, there are up to twice as many rows.
+  const most = (Math.ceil((width * bits) / 8) + 1) * height + (interlace === 0 ? 0 : least + 2 * height)
+  if (most > MOST_BYTES || least > MOST_INFLATION * png.length)
     refuse('claims a size that its bytes cannot hold', `${width} x ${height} in ${png.length} bytes`)
-  if (MOST_INFLATION * png.length > MOST_BYTES) checkInflation(png, size, refuse)
+  if (MOST_INFLATION * png.length > MOST_BYTES) checkInflation(png, most, refuse)
 }
 
 /** Refuses pixels that unpack to more than `most` bytes, without keeping them. */

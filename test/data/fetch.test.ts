@@ -134,12 +134,14 @@ describe('fetchSource', () => {
   test('a folder that cannot be, and a full disk, are said', async () => {
     const file = scratch.put('file', Uint8Array.of(1))
     await expect(fetchSource(source(), join(file, 'sub'))).rejects.toThrow(DataError)
-    await expect(fetchSource(source(), join(file, 'sub'))).rejects.toThrow(/cannot be written, got ENOTDIR/)
+    await expect(fetchSource(source(), join(file, 'sub'))).rejects.toThrow(
+      /cannot be read or written, got ENOTDIR/,
+    )
     // Linux has a file that is always full.
     if (!existsSync('/dev/full')) return
     symlinkSync('/dev/full', join(scratch.path, 'a.gz.part'))
     await expect(fetchSource(source(), scratch.path)).rejects.toThrow(
-      /^download: .*a.gz.part cannot be written, got ENOSPC.*\. Free or choose another place\.$/,
+      /^download: .*a.gz.part cannot be read or written, got ENOSPC.*\. Free or choose another place\.$/,
     )
   })
 

@@ -72,6 +72,14 @@ describe('decodeImage', () => {
     expect(decodeImage(grey, 'a')).toMatchObject({ channels: 1, pixels: Uint8Array.of(0, 255, 255, 0) })
   })
 
+  test('PNG: of one colour, which packs to a thousandth', () => {
+    const side = 1000
+    const rows = deflateSync(new Uint8Array((3 * side + 1) * side), { level: 9 })
+    const black = handmade(header(side, side, 8, 2), [['IDAT', rows]])
+    expect(black.length).toBeLessThan(3100)
+    expect(decodeImage(black, 'a').pixels.every((v) => v === 0)).toBe(true)
+  })
+
   test('JPEG: colours to within its compression', () => {
     const { width, height, channels, pixels } = decodeImage(jpg(16, 8, [200, 100, 50]), 'a')
     expect([width, height, channels]).toEqual([16, 8, 3])

@@ -25,6 +25,20 @@ describe('loadDataset', () => {
     expect(used).toEqual(normalisation)
   })
 
+  test('Fashion-MNIST has its own mean and deviation', () => {
+    for (const stem of ['train', 't10k']) {
+      scratch.put(
+        `${stem}-images-idx3-ubyte`,
+        Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 51),
+      )
+      scratch.put(`${stem}-labels-idx1-ubyte`, Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 4))
+    }
+    const { train, normalisation } = loadDataset('fashion-mnist', { folder: scratch.path })
+    expect(normalisation).toEqual({ mean: [0.286], deviation: [0.353] })
+    expect(train).toMatchObject({ name: 'fashion-mnist train', normalisation })
+    expect(train.images[0]).toBe(Math.fround((0.2 - 0.286) / 0.353))
+  })
+
   test.each<[string, object, string]>([
     ['cifar', {}, `there is no data set of this name, got cifar. Choose from ${datasetNames.join(', ')}.`],
     [

@@ -19,21 +19,26 @@ describe('splitValidation', () => {
   test('cuts a data set in two, the same share of each class, and keeps the order', () => {
     const labels = fc.array(fc.nat(2), { minLength: 4, maxLength: 80 })
     fc.assert(
-      fc.property(labels, fc.double({ min: 0.05, max: 0.95 }), fc.nat(), (labels, fraction, seed) => {
-        const all = toy(labels)
-        const { train, validation } = splitValidation(all, fraction, new Random(seed))
-        const indices = [...train.images, ...validation.images]
-        expect(indices.toSorted((a, b) => a - b)).toEqual([...all.images])
-        for (const part of [train, validation]) {
-          expect([...part.images]).toEqual([...part.images].sort((a, b) => a - b))
-          expect([...part.labels]).toEqual(Array.from(part.images, (i) => labels[i]))
-        }
-        for (const label of [0, 1, 2]) {
-          const n = countOf(all, label)
-          const held = countOf(validation, label)
-          expect(held).toBe(n < 2 ? 0 : Math.min(Math.max(Math.round(fraction * n), 1), n - 1))
-        }
-      }),
+      fc.property(
+        labels,
+        fc.double({ min: 0.05, max: 0.95, noNaN: true }),
+        fc.nat(),
+        (labels, fraction, seed) => {
+          const all = toy(labels)
+          const { train, validation } = splitValidation(all, fraction, new Random(seed))
+          const indices = [...train.images, ...validation.images]
+          expect(indices.toSorted((a, b) => a - b)).toEqual([...all.images])
+          for (const part of [train, validation]) {
+            expect([...part.images]).toEqual([...part.images].sort((a, b) => a - b))
+            expect([...part.labels]).toEqual(Array.from(part.images, (i) => labels[i]))
+          }
+          for (const label of [0, 1, 2]) {
+            const n = countOf(all, label)
+            const held = countOf(validation, label)
+            expect(held).toBe(n < 2 ? 0 : Math.min(Math.max(Math.round(fraction * n), 1), n - 1))
+          }
+        },
+      ),
     )
   })
 
