@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { datasetNames } from '../data/index.ts'
@@ -90,7 +91,10 @@ function settingsFor(argv: readonly string[]): Setting[] {
     throw new UsageError(
       `resume: a run goes on with what it began with, got ${others.join(', ')} too. Leave the other flags out, or start a new run.`,
     )
-  return readConfig(join(resume, 'config.json'))
+  const begun = join(resume, 'config.json')
+  if (!existsSync(begun))
+    throw new UsageError(`resume: the folder holds no run, got ${resume}. Name one that has a config.json.`)
+  return readConfig(begun)
 }
 
 /** The value of a flag that is needed before the flags can be declared. */

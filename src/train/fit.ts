@@ -196,7 +196,7 @@ class Fit {
   }
 
   async #endEpoch(): Promise<void> {
-    const { judge, epochs, modules, optimizer, onEpoch } = this.#options
+    const { judge, epochs, modules, optimizer, schedule, onEpoch } = this.#options
     const judging = judge && (this.#epoch % judge.every === 0 || this.#epoch === epochs)
     let judgement: Judgement | undefined
     if (judging) {
@@ -207,7 +207,8 @@ class Fit {
     const metrics = {
       epoch: this.#epoch,
       ...this.#sums.means(),
-      learningRate: optimizer.lr,
+      // Not the optimiser's: that of a run which goes on here has not been set yet.
+      learningRate: schedule(optimizer.steps - 1, this.#steps),
       ...judgement,
     }
     this.history = [...this.history, metrics]

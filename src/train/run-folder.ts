@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
@@ -31,14 +31,19 @@ export class RunFolder {
    * @throws DataError where the folder holds a run already or cannot be written.
    */
   static claim(path: string, config: unknown): RunFolder {
+    const taken = () => {
+      if (existsSync(join(path, CONFIG)))
+        throw new DataError(`out: the folder holds a run already, got ${path}. Choose another with --out.`)
+    }
+    taken()
     try {
       makeFolder(resolve(path, 'weights'))
-      writeFileSync(join(path, CONFIG), json(config), { flag: 'wx' })
       lock(path)
+      // Whoever had the lock before may have written it.
+      taken()
+      writeWhole(join(path, CONFIG), json(config))
     } catch (error) {
-      if (codeOf(error) === 'EEXIST' && existsSync(join(path, CONFIG)))
-        throw new DataError(`out: the folder holds a run already, got ${path}. Choose another with --out.`)
-      throw unwritable(path, error)
+      throw error instanceof DataError ? error : unwritable(path, error)
     }
     return new RunFolder(path)
   }
@@ -46,11 +51,9 @@ export class RunFolder {
   /**
    * Opens the folder of a run, to go on with it.
    *
-   * @throws DataError where it holds no run, or another process is at it.
+   * @throws DataError where another process is at it.
    */
   static reopen(path: string): RunFolder {
-    if (!existsSync(join(path, CONFIG)))
-      throw new DataError(`resume: the folder holds no run, got ${path}. Name one that has a ${CONFIG}.`)
     lock(path)
     return new RunFolder(path)
   }

@@ -1,0 +1,164 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { kdgrad } from './support/run-cli.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-config-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+const at = (name: string) => join(scratch, name)
+const written = (name: string, text: string) => {
+  writeFileSync(at(name), text)
+  return at(name)
+}
+
+const recipe = `# a small experiment
+trainImages: 100
+test-images: 50
+labels: 20
+epochs: 2
+teacherEpochs: 1
+losses: [kldiv, dkd]
+dkd:
+  beta: 3
+device: cpu
+threads: 1
+`
+
+describe('a configuration file', () => {
+  test('sets flags, which the command line overrides; the run can be repeated from its own', async () => {
+    const file = written('recipe.yaml', recipe)
+    const first = await kdgrad(['distill', '--config', file, '--epochs', '1', '--out', at('first')])
+    expect(first).toMatchObject({ code: 0, err: '' })
+    const { options, sources } = JSON.parse(readFileSync(join(at('first'), 'config.json'), 'utf8'))
+    expect(options).toMatchObject({ epochs: 1, labels: 20, 'dkd.beta': 3, losses: 'kldiv,dkd', lr: 0.005 })
+    expect(sources).toMatchObject({
+      epochs: 'command line',
+      labels: `file ${file}`,
+      'dkd.beta': `file ${file}`,
+      'dkd.alpha': 'mdistiller, CIFAR-100',
+      lr: 'default of kdgrad',
+    })
+    const config = join(at('first'), 'config.json')
+    const second = await kdgrad(['distill', '--config', config, '--out', at('second')])
+    expect(second.code).toBe(0)
+    const metrics = (name: string) => readFileSync(join(at(name), 'metrics.jsonl'), 'utf8')
+    expect(metrics('second')).toBe(metrics('first'))
+  })
+
+  const cases: readonly (readonly [text: string, message: RegExp])[] = [
+    ['epochs: 3\nepochz: 4\n', /^config: .*bad\.yaml:2: there is no epochz\. Did you mean epochs\? /],
+    ['epochs: many\n', /^config: .*bad\.yaml:1 has a wrong value, got many for epochs\. Give a whole number/],
+    [
+      'lr: 0.1\noptimizer: adm\n',
+      /^config: .*bad\.yaml:2 must be one of sgd, adam, .* got adm for optimizer\./,
+    ],
+    ['epochs: 3\n  lr: 4\n', /^config: .*bad\.yaml:\d is no YAML or JSON, got /],
+    ['epochs:\n', /^config: .*bad\.yaml:1 needs a value, got none for epochs\./],
+    ['- epochs\n', /^config: .*bad\.yaml must hold options by name, got a list\./],
+    ['dkd: {beta: {deep: 1}}\n', /^config: .*bad\.yaml:1 needs a value, got a nested one for dkd\.beta\./],
+    ['losses: [dkk]\n', /^losses: there is no dkk\. Did you mean dkd\?/],
+    [
+      'dkd: {bta: 1}\nlosses: dkd\n',
+      /^config: .*bad\.yaml:1: there is no dkd\.bta\. Did you mean dkd\.beta\?/,
+    ],
+  ]
+  test.each(cases)('%j is refused with its line', async (text, message) => {
+    const { code, err } = await kdgrad(['distill', '--config', written('bad.yaml', text)])
+    expect(err).toMatch(message)
+    expect(err.trim().split('\n')).toHaveLength(1)
+    expect(code).toBe(2)
+  })
+
+  test('that is not there is named', async () => {
+    const { code, err } = await kdgrad(['distill', '--config', at('nothing.yaml')])
+    expect(err).toMatch(/^config: cannot read .*nothing\.yaml, got ENOENT\. Check the path\.\n$/)
+    expect(code).toBe(2)
+  })
+})
+
+describe('resuming', () => {
+  const run = at('run')
+  const checkpoint = join(run, 'checkpoint.safetensors')
+  beforeAll(async () => {
+    const { code } = await kdgrad(['distill', '--config', written('recipe.yaml', recipe), '--out', run])
+    expect(code).toBe(0)
+    copyFileSync(checkpoint, at('whole'))
+  })
+  const resume = (folder: string, ...more: string[]) => kdgrad(['distill', '--resume', folder, ...more])
+
+  test('a run that is over tells its table again', async () => {
+    const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+    const { code, out } = await resume(run)
+    expect(code).toBe(0)
+    expect(out).toMatch(/│ dkd +│/)
+    expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8')).toBe(metrics)
+  })
+
+  test('from a damaged checkpoint is refused, and nothing is lost', async () => {
+    for (const [bytes, message] of [
+      [readFileSync(at('whole')).subarray(0, 100), /checkpoint\.safetensors .*cut short|claims a header/],
+      [Buffer.from('not a checkpoint at all'), /checkpoint\.safetensors/],
+      [editedFormat(), /^checkpoint: .* is of another version, got format 0\. /],
+    ] as const) {
+      writeFileSync(checkpoint, bytes)
+      const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+      const { code, err } = await resume(run)
+      expect(err).toMatch(message)
+      expect(err.trim().split('\n')).toHaveLength(1)
+      expect(code).toBe(2)
+      expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8')).toBe(metrics)
+    }
+    copyFileSync(at('whole'), checkpoint)
+  })
+
+  /** The checkpoint as another version would have written it. */
+  function editedFormat(): Buffer {
+    const bytes = Buffer.from(readFileSync(at('whole')))
+    const place = bytes.indexOf('"format":"1"')
+    bytes.write('0', place + '"format":"'.length)
+    return bytes
+  }
+
+  test('with weights of another model is refused by name', async () => {
+    const weights = join(run, 'weights', 'teacher-seed0.safetensors')
+    const before = readFileSync(weights)
+    copyFileSync(join(run, 'weights', 'alone-seed0.safetensors'), weights)
+    const { code, err } = await resume(run)
+    expect(err).toMatch(/^loadStateDict: the entries do not fit the model, got missing .*misshapen /)
+    expect(code).toBe(2)
+    writeFileSync(weights, before)
+  })
+
+  test('takes no other flags, and a folder that holds a run', async () => {
+    expect((await resume(run, '--epochs', '3')).err).toBe(
+      'resume: a run goes on with what it began with, got --epochs too. Leave the other flags out, or start a new run.\n',
+    )
+    mkdirSync(at('empty'))
+    const { code, err } = await resume(at('empty'))
+    expect(err).toMatch(/^resume: the folder holds no run, got .*empty\. Name one/)
+    expect(code).toBe(2)
+  })
+
+  test('a run that another process is at is refused', async () => {
+    const lock = join(run, 'lock')
+    // Process 1 is always there.
+    writeFileSync(lock, '1')
+    const { code, err } = await resume(run)
+    expect(err).toBe(
+      `out: another process is at this run, got 1 for ${run}. Wait until it ends, or choose another folder.\n`,
+    )
+    expect(code).toBe(2)
+    writeFileSync(lock, '999999999')
+    expect((await resume(run)).code).toBe(0)
+    expect(existsSync(lock)).toBe(true)
+  })
+})
