@@ -2,12 +2,11 @@ import { type UnzipFileInfo, unzipSync } from 'fflate'
 import { DataError, show } from '../errors.ts'
 import type { Dataset, Normalisation } from './dataset.ts'
 import { isFolder, pathsIn, readBytes, reason } from './files.ts'
+import { MOST_INFLATION } from './limits.ts'
 import { type HoldOut, heldOut, type LoadedData, loaded } from './loaded.ts'
 import type { RawSplit } from './normalise.ts'
 import { type NpyArray, readNpy } from './npy.ts'
 
-/** Bytes that one byte of a deflated entry can become at most. */
-const MOST_INFLATION = 1032
 /** What the directory of a zip file takes per entry at least. */
 const ENTRY_BYTES = 46
 /** More classes than any set has: a larger label is an error, not a class. */

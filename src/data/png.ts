@@ -2,11 +2,10 @@ import { convertIndexedToRgb, type DecodedPng, decode } from 'fast-png'
 import { Inflate } from 'fflate'
 import { reason } from './files.ts'
 import { checkSize, type Image, planes, type Refuse } from './image.ts'
+import { MOST_INFLATION } from './limits.ts'
 
 /** Largest image as it is packed, before and after which the decoder holds a copy each. */
 const MOST_BYTES = 2 ** 26
-/** Bytes that one deflated byte can become at most. */
-const MOST_INFLATION = 1032
 const SIGNATURE_BYTES = 8
 const HEADER_BYTES = 13
 /** Length and type before what a chunk holds, checksum behind it. */

@@ -1,4 +1,5 @@
 import { DataError, ShapeError, show, ValueError } from '../errors.ts'
+import { isCount } from './counts.ts'
 
 /** The element types that the engine has; the format knows more. */
 export type SafetensorsData = Float32Array | Float64Array | Int32Array
@@ -111,7 +112,6 @@ const AGAIN = 'Download or save it again'
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isDtype = (value: unknown): value is Dtype => value === 'F32' || value === 'F64' || value === 'I32'
 
 /** A value of the header in a message. Not its JSON: a hostile header nests deeper than the stack. */
