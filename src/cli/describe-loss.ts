@@ -90,9 +90,11 @@ const layersText: Readonly<Record<LayerKind, string>> = {
   pooled: 'the pooled feature [N, D] of each network',
   'last map': 'the last map [N, C, H, W] of each network',
   'middle map': 'the middle map [N, C, H, W] of each network',
-  maps: 'every map [N, C, H, W] of each network',
+  maps: 'every map [N, C, H, W] of each network but a stem',
+  'maps and stem': 'every map [N, C, H, W] of each network, its stem too',
   'pre-activations': 'every map [N, C, H, W] before its activation',
-  'maps and pooled': 'every map [N, C, H, W] of each network, and its last one averaged over positions',
+  'maps and pooled':
+    'every map [N, C, H, W] of each network but a stem, and its last one averaged over positions',
 }
 
 const partText: Readonly<Record<Part, string>> = {

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts'
 import { applySettings, readConfig, type Setting } from './config-file.ts'
 import { loadLosses } from './load-losses.ts'
 import { addLossOptions, type LossFlags } from './loss-flags.ts'
-import { anyNumber, count, nonNegative, positive, share, whole } from './numbers.ts'
+import { anyNumber, count, nonNegative, positive, share, shareBelowOne, whole } from './numbers.ts'
 import { runDistill } from './run-distill.ts'
 import { addTrainingOptions, type TeacherFlags, type TrainingFlags } from './training-flags.ts'
 
@@ -23,6 +23,7 @@ export interface DistillFlags extends LossFlags, TrainingFlags, TeacherFlags {
   readonly labelNoise?: number
   readonly losses: string
   readonly teacher: string
+  readonly teacherDropout?: number
   readonly student: string
   readonly warmup?: number
   readonly evaluateEvery?: number
@@ -58,6 +59,7 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
       DEFAULT_LOSSES,
     )
     .option('--teacher <model>', "the teacher, a model of 'kdgrad models'", 't8-16')
+    .option('--teacher-dropout <p>', "the teacher's dropout, where it has one (t8-16: 0.2)", shareBelowOne)
     .option('--student <model>', "the student, a model of 'kdgrad models'", 's4-8')
   addTrainingOptions(command, 'student', { epochs: '30 up to 500 images, then fewer', batch: 32, lr: 0.005 })
   addTrainingOptions(command, 'teacher', { epochs: '4', batch: 64, lr: 0.004 })

@@ -1,6 +1,8 @@
 import { balancedSubset, type Dataset } from '../data/dataset.ts'
 import { datasetNames, loadDataset, splitValidation, withLabelNoise } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
+import { shapesOnly } from '../nn/init.ts'
+import { Dropout } from '../nn/layers/dropout.ts'
 import { type Model, models } from '../nn/models/index.ts'
 import { Random } from '../random.ts'
 import type { Experiment } from '../train/distill.ts'
@@ -84,7 +86,7 @@ export function experimentOf(
     test,
     validation,
     studentImages: recipe.studentImages,
-    makeTeacher: maker('teacher', flags.teacher, train),
+    makeTeacher: maker('teacher', flags.teacher, train, flags.teacherDropout),
     makeStudent: maker('student', flags.student, train),
     teacher: trainingOf(teacherFlags(flags), recipe.teacher.epochs),
     student,
@@ -95,7 +97,21 @@ export function experimentOf(
 }
 
 /** Makes the named model for the images of a data set. */
-function maker(role: string, name: string, { shape, classes }: Dataset): (seed: number) => Model {
+function maker(
+  role: string,
+  name: string,
+  { shape, classes }: Dataset,
+  dropout?: number,
+): (seed: number) => Model {
   const make = models.get(oneOf(role, name, [...models.keys()]))!
-  return (seed) => make({ inChannels: shape[0], size: shape[1], classes, seed })
+  const options = {
+    inChannels: shape[0],
+    size: shape[1],
+    classes,
+    ...(dropout === undefined ? {} : { dropout }),
+  }
+  const drops = (model: Model) => [...model.namedModules().values()].some((part) => part instanceof Dropout)
+  if (dropout && !drops(shapesOnly(() => make({ ...options, seed: 0 }))))
+    throw new UsageError(`${role}-dropout: ${name} has no dropout, got ${dropout}. Leave it out.`)
+  return (seed) => make({ ...options, seed })
 }

@@ -6,6 +6,7 @@ import type { Side } from './batch.ts'
 /**
  * Which features a loss compares where `layers` is 'auto'. A map is [N, C, H, W]; the pooled feature is the last vector
  * [N, D], or the mean over positions of the last map where there is none. 'maps and pooled' takes that mean in any case.
+ * A map called `stem`, before the first stage, is left out as the published code does, but by 'maps and stem'.
  */
 export type LayerKind = (typeof layerKinds)[number]
 
@@ -14,6 +15,7 @@ export const layerKinds = [
   'last map',
   'middle map',
   'maps',
+  'maps and stem',
   'pre-activations',
   'maps and pooled',
 ] as const
@@ -25,6 +27,9 @@ export interface Layer {
   /** Without gradient. Where there is no teacher, the student's own. */
   readonly teacher: Tensor
 }
+
+/** What models call the map before their first stage. */
+const STEM = 'stem'
 
 /** The name under which the mean over positions of the last map goes. */
 const POOLED = 'pooled'
@@ -103,6 +108,7 @@ const wanted: Readonly<Record<LayerKind, string>> = {
   'last map': 'a map [N, C, H, W]',
   'middle map': 'a map [N, C, H, W]',
   maps: 'a map [N, C, H, W]',
+  'maps and stem': 'a map [N, C, H, W]',
   'pre-activations': 'a map before its activation',
   'maps and pooled': 'a map [N, C, H, W]',
 }
@@ -116,9 +122,11 @@ function automatic(
   const all = Object.entries(features)
   const maps = all.filter(([, x]) => x.rank === 4)
   const last = maps.at(-1)
-  if (kind === 'maps') return maps
+  if (kind === 'maps and stem') return maps
+  const stages = maps.filter(([name]) => name !== STEM)
+  if (kind === 'maps') return stages
   const pooled = last && ([POOLED, mean(last[1], [2, 3])] as const)
-  if (kind === 'maps and pooled') return pooled ? [...maps, pooled] : []
+  if (kind === 'maps and pooled') return pooled ? [...stages, pooled] : []
   const one = {
     pooled: all.findLast(([, x]) => x.rank === 2) ?? pooled,
     'middle map': maps[Math.floor(maps.length / 2)],

@@ -32,7 +32,7 @@ export const fsp = defineLoss(
       initEpochs: whole(30, 'RepDistiller'),
       initWeight: positive(50, "RepDistiller's run script"),
     },
-    layers: 'maps',
+    layers: 'maps and stem',
     mix: { weight: 0, ce: 1 },
     adapters: ({ layers }, { adapter }, random) =>
       byLayer(layers, random, (layer, random) => {

@@ -70,4 +70,6 @@ export interface ModelOptions {
   readonly classes?: number
   /** Height and width of the images. */
   readonly size?: number
+  /** Probability of the dropout of models that have one; others take none. */
+  readonly dropout?: number
 }

@@ -16,7 +16,6 @@ const c16: ConvNetPlan = {
 const tc: ConvNetPlan = {
   stages: [{ channels: 32, pool: true }, { channels: 64, pool: true }, { channels: 128 }, { channels: 128 }],
   head: 'mean',
-  dropout: 0.2,
 }
 /** What c16 and tc are made for; every option may say otherwise. */
 const cifar10 = { inChannels: 3, size: 32 }
@@ -30,7 +29,7 @@ const small: Family = {
     't8-16': (options) => new Teacher(options),
     't16-32': (options) => new Teacher({ channels: [16, 32], hidden: 128, dropout: 0.3, ...options }),
     c16: (options) => new ConvNet(c16, { ...cifar10, ...options }),
-    tc: (options) => new ConvNet(tc, { ...cifar10, ...options }),
+    tc: ({ dropout = 0.2, ...options }) => new ConvNet({ ...tc, dropout }, { ...cifar10, ...options }),
   },
 }
 
