@@ -31,6 +31,8 @@ const MOST_PENANCE = 256
 const LONGEST_PENANCE = 1e9
 /** Milliseconds that waking a worker may lose: it pays with the jobs that follow. */
 const WAKING = 0.5
+/** Milliseconds that workers have to wake up in before this thread begins. */
+const WAKE_UP = 0.2
 /** A sleep while waiting, in milliseconds. */
 const NAP = 100
 
@@ -114,6 +116,7 @@ export class Threads {
     const before = this.#post
     const started = performance.now()
     this.#announce(asleep)
+    if (asleep) this.#letThemWake()
     const begun = performance.now()
     const own = words[WORD.starts + 1]!
     let ended = begun
@@ -178,6 +181,19 @@ export class Threads {
     Atomics.store(this.#words, WORD.post, this.#post)
     // Waking costs this thread some 20 µs.
     if (asleep) Atomics.notify(this.#words, WORD.post)
+  }
+
+  /**
+   * Sleeps until the workers are awake, but not for long. Systems put a thread that wakes on the core of the thread that
+   * woke it, where it would wait while this one works; as this one sleeps it runs there, and this one goes on elsewhere.
+   */
+  #letThemWake(): void {
+    if (!this.#maySleep) return
+    const end = performance.now() + WAKE_UP
+    for (let t = 1; t < this.count; t++) {
+      const left = end - performance.now()
+      if (left > 0) Atomics.wait(this.#words, lineOf(t) + WORKER.sleeping, 1, left)
+    }
   }
 
   #anyAsleep(): boolean {

@@ -42,6 +42,7 @@ function serve({ memory, control, message, index, line }) {
     Atomics.store(words, SLEEPING, 1)
     Atomics.wait(words, WORD.post, last)
     Atomics.store(words, SLEEPING, 0)
+    Atomics.notify(words, SLEEPING)
     return Atomics.load(words, WORD.post)
   }
 
