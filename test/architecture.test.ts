@@ -25,7 +25,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const MAY_USE_NODE = [
   /^cli\//,
   /^data\/(files|fetch|unpack)\.ts$/,
-  /^train\/(run-folder|lock|write-whole)\.ts$/,
+  /^train\/(run-folder|lock|weights-file|write-whole)\.ts$/,
 ]
 
 /** Longest file, so that one purpose stays one file. */

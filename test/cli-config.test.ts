@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { decodeSafetensors, encodeSafetensors } from '../src/data/index.ts'
 import { kdgrad } from './support/run-cli.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-config-'))
@@ -160,5 +161,51 @@ describe('resuming', () => {
     writeFileSync(lock, '999999999')
     expect((await resume(run)).code).toBe(0)
     expect(existsSync(lock)).toBe(true)
+  })
+})
+
+describe('a teacher that is trained already', () => {
+  const teach = ['distill', '--config']
+
+  test('is judged, and taught from; its weights are PyTorch names in safetensors', async () => {
+    const file = written('taught.yaml', recipe)
+    expect((await kdgrad([...teach, file, '--losses', 'kldiv', '--out', at('own')])).code).toBe(0)
+    const weights = join(at('own'), 'weights', 'teacher-seed0.safetensors')
+    // As PyTorch saves it, with a counter that nothing here reads.
+    const { tensors } = decodeSafetensors(readFileSync(weights), weights)
+    tensors.set('bn1.num_batches_tracked', { shape: [], data: Int32Array.of(3) })
+    writeFileSync(at('torch.safetensors'), encodeSafetensors(tensors))
+    const given = await kdgrad([
+      ...teach,
+      file,
+      '--losses',
+      'kldiv',
+      '--teacher-weights',
+      at('torch.safetensors'),
+      '--out',
+      at('given'),
+    ])
+    expect(given).toMatchObject({ code: 0, err: '' })
+    expect(given.out).toContain('The teacher was trained before: what it has seen is not known.')
+    const students = (name: string) =>
+      readFileSync(join(at(name), 'metrics.jsonl'), 'utf8')
+        .split('\n')
+        .filter((line) => !line.includes('"teacher"'))
+    expect(students('given')).toEqual(students('own'))
+  })
+
+  test('of another model is refused, entry by entry', async () => {
+    const weights = join(at('own'), 'weights', 'alone-seed0.safetensors')
+    const { code, err } = await kdgrad([
+      ...teach,
+      at('taught.yaml'),
+      '--teacher-weights',
+      weights,
+      '--out',
+      at('wrong'),
+    ])
+    expect(err).toMatch(/missing hidden\.weight.*misshapen conv1\.weight \[4, 1, 3, 3\] for \[8, 1, 3, 3\]/)
+    expect(code).toBe(2)
+    expect(existsSync(at('wrong'))).toBe(false)
   })
 })

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { datasetNames } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
+import { type AnyLoss, losses } from '../losses/index.ts'
 import { applySettings, readConfig, type Setting } from './config-file.ts'
 import { loadLosses } from './load-losses.ts'
-import { addLossOptions, type LossFlags } from './loss-flags.ts'
+import { addLossOptions, flagsOf, type LossFlags } from './loss-flags.ts'
 import { anyNumber, count, nonNegative, positive, share, shareBelowOne, whole } from './numbers.ts'
 import { runDistill } from './run-distill.ts'
 import { addTrainingOptions, type TeacherFlags, type TrainingFlags } from './training-flags.ts'
@@ -23,6 +24,7 @@ export interface DistillFlags extends LossFlags, TrainingFlags, TeacherFlags {
   readonly labelNoise?: number
   readonly losses: string
   readonly teacher: string
+  readonly teacherWeights?: string
   readonly teacherDropout?: number
   readonly student: string
   readonly warmup?: number
@@ -40,8 +42,8 @@ const DEFAULT_LOSSES = 'kldiv,dkd,dist'
 /** `kdgrad distill`: every parameter of every chosen loss is a flag, `--dkd.beta 2`; a file may set any flag. */
 export async function distillCommand(argv: readonly string[]): Promise<Command> {
   const settings = settingsFor(argv)
-  const losses = valueIn(argv, 'losses') ?? settings.find(({ name }) => name === 'losses')?.text
-  const chosen = await loadLosses(losses ?? DEFAULT_LOSSES)
+  const list = valueIn(argv, 'losses') ?? settings.find(({ name }) => name === 'losses')?.text
+  const chosen = await loadLosses(list ?? DEFAULT_LOSSES)
   const command = new Command('distill')
     .description('train a teacher, the student alone, and the student distilled by several losses')
     .option('--config <file>', 'flags from a file (YAML or JSON): epochs: 30; flags on the command line win')
@@ -59,6 +61,7 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
       DEFAULT_LOSSES,
     )
     .option('--teacher <model>', "the teacher, a model of 'kdgrad models'", 't8-16')
+    .option('--teacher-weights <file>', 'a teacher that is trained already: a state dict as safetensors')
     .option('--teacher-dropout <p>', "the teacher's dropout, where it has one (t8-16: 0.2)", shareBelowOne)
     .option('--student <model>', "the student, a model of 'kdgrad models'", 's4-8')
   addTrainingOptions(command, 'student', { epochs: '30 up to 500 images, then fewer', batch: 32, lr: 0.005 })
@@ -76,12 +79,22 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--device <name>', "a device of 'kdgrad devices', or auto", 'auto')
     .option('--threads <n>', 'threads of the device cpu (default: one a core, at most 8)', count)
     .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
-  for (const loss of new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss))))
-    addLossOptions(command, loss)
-  applySettings(command, settings)
+  const trained = new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss)))
+  for (const loss of trained) addLossOptions(command, loss)
+  applySettings(
+    command,
+    settings.filter(({ name }) => !isOfAnother(name, trained)),
+  )
   return command.action((flags: DistillFlags, { getOptionValueSource }: Command) =>
     runDistill(flags, chosen, (name) => getOptionValueSource.call(command, name)),
   )
+}
+
+/** Whether a setting is of a published loss that is not trained with this time: a file may hold it all the same. */
+function isOfAnother(name: string, trained: ReadonlySet<AnyLoss>): boolean {
+  const [id = '', parameter = ''] = name.split('.')
+  const loss = losses.get(id)
+  return loss !== undefined && !trained.has(loss) && flagsOf(loss).includes(parameter)
 }
 
 /** What a file says: the one that --config names, or the configuration of the run that --resume goes on with. */

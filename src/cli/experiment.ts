@@ -8,6 +8,7 @@ import { Random } from '../random.ts'
 import type { Experiment } from '../train/distill.ts'
 import type { Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
+import { readWeights } from '../train/weights-file.ts'
 import type { DistillFlags } from './distill.ts'
 import { oneOf } from './suggest.ts'
 import { teacherFlags, trainingOf } from './training-flags.ts'
@@ -87,6 +88,7 @@ export function experimentOf(
     validation,
     studentImages: recipe.studentImages,
     makeTeacher: maker('teacher', flags.teacher, train, flags.teacherDropout),
+    teacherWeights: flags.teacherWeights === undefined ? undefined : readWeights(flags.teacherWeights),
     makeStudent: maker('student', flags.student, train),
     teacher: trainingOf(teacherFlags(flags), recipe.teacher.epochs),
     student,

@@ -25,6 +25,14 @@ export function addLossOptions(command: Command, { id, parameters, mix }: AnyLos
   command.option(`--${id}.warmup <epochs>`, `epochs over which the weight of ${id} grows`, nonNegative)
 }
 
+/** The names of a loss's flags, behind its id. */
+export const flagsOf = ({ parameters }: AnyLoss): string[] => [
+  ...Object.keys(parameters),
+  'weight',
+  'ceWeight',
+  'warmup',
+]
+
 function optionOf(id: string, name: string, parameter: Parameter): Option {
   const { value, choices } = parameter
   const kind = typeof value === 'number' ? '<n>' : '<value>'

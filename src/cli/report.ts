@@ -41,9 +41,11 @@ export function tableOf(
 
 function whoSawWhat(rows: readonly SummaryRow[], { name, size }: Dataset, images = size): string {
   const share = images < size ? `the same ${images} of them, drawn anew per seed` : 'all of them too'
-  return rows.some(({ row }) => row === 'teacher')
-    ? `The teacher has seen all ${size} images of ${name}; every student, alone or distilled, ${share}.`
-    : `No method has a teacher. Of the ${size} images of ${name}, every student has seen ${images < size ? share : 'all'}.`
+  const own = `Of the ${size} images of ${name}, every student, alone or distilled, has seen ${images < size ? share : 'all'}.`
+  const teacher = rows.find(({ row }) => row === 'teacher')
+  if (!teacher) return `No method has a teacher. ${own}`
+  if (teacher.images === 0) return `The teacher was trained before: what it has seen is not known. ${own}`
+  return `The teacher has seen all ${size} images of ${name}; every student, alone or distilled, ${share}.`
 }
 
 /** A line for every method whose network answers in several ways. */

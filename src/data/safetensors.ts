@@ -1,7 +1,8 @@
 import { DataError, ShapeError, show, ValueError } from '../errors.ts'
 import { isCount } from './counts.ts'
+import { type ElementTypeName, elementTypes } from './element-types.ts'
 
-/** The element types that the engine has; the format knows more. */
+/** What arrays are written from, and read into; the format knows more. */
 export type SafetensorsData = Float32Array | Float64Array | Int32Array
 
 /** One array: `data` row by row, as many elements as `shape` says (one for `[]`). */
@@ -16,8 +17,6 @@ export interface SafetensorsFile {
   readonly metadata: Record<string, string>
 }
 
-type Dtype = 'F32' | 'F64' | 'I32'
-const BYTES: Readonly<Record<Dtype, number>> = { F32: 4, F64: 8, I32: 4 }
 /** The header's own key, which no tensor can have as its name. */
 const METADATA = '__metadata__'
 /** The format's own limit for the header. */
@@ -65,7 +64,7 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a safetensors file of F32, F64 and I32 arrays; `name` is what messages call it. The arrays are copies, so
+ * Reads a safetensors file of the element types in element-types.ts; `name` is what messages call it. The arrays are copies, so
  * `bytes` may be reused. Every length is checked against `bytes` before memory is taken for it.
  * Throws DataError on anything that the format does not allow, and on other element types.
  */
@@ -95,14 +94,17 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   checkLayout(specs, bytes.length - start, refuse)
   const tensors = new Map<string, SafetensorsEntry>()
   for (const { key, dtype, shape, begin, end } of specs)
-    tensors.set(key, { shape, data: readElements(view, start + begin, dtype, (end - begin) / BYTES[dtype]) })
+    tensors.set(key, {
+      shape,
+      data: readElements(view, start + begin, dtype, (end - begin) / elementTypes[dtype].bytes),
+    })
   return { tensors, metadata }
 }
 
 type Refuse = (what: string, got: string, remedy: string) => never
 interface Spec {
   readonly key: string
-  readonly dtype: Dtype
+  readonly dtype: ElementTypeName
   readonly shape: number[]
   readonly begin: number
   readonly end: number
@@ -112,7 +114,8 @@ const AGAIN = 'Download or save it again'
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const isDtype = (value: unknown): value is Dtype => value === 'F32' || value === 'F64' || value === 'I32'
+const isDtype = (value: unknown): value is ElementTypeName =>
+  typeof value === 'string' && Object.hasOwn(elementTypes, value)
 
 /** A value of the header in a message. Not its JSON: a hostile header nests deeper than the stack. */
 function brief(value: unknown): string {
@@ -146,12 +149,16 @@ function checkSpec(key: string, value: unknown, refuse: Refuse): Spec {
   if (!isRecord(value)) return refuse(`${who} by something that is not an object`, brief(value), AGAIN)
   const { dtype, shape, data_offsets: offsets } = value
   if (!isDtype(dtype))
-    return refuse(`${who} by a dtype other than F32, F64 and I32`, brief(dtype), 'Convert it first')
+    return refuse(
+      `${who} by a dtype other than ${Object.keys(elementTypes).join(', ')}`,
+      brief(dtype),
+      'Convert it first',
+    )
   if (!Array.isArray(shape) || !shape.every(isCount)) return refuse(`${who} by no shape`, brief(shape), AGAIN)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0]! > offsets[1]!)
     return refuse(`${who} by no pair of data_offsets in order`, brief(offsets), AGAIN)
   const [begin, end] = offsets as [number, number]
-  const needed = shape.reduce((product: number, n: number) => product * n, BYTES[dtype])
+  const needed = shape.reduce((product: number, n: number) => product * n, elementTypes[dtype].bytes)
   if (needed !== end - begin)
     return refuse(
       `${who} by a shape and data_offsets that differ in size`,
@@ -208,7 +215,7 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
   return JSON.stringify(metadata)
 }
 
-const dtypeOf = (data: SafetensorsData): Dtype =>
+const dtypeOf = (data: SafetensorsData): ElementTypeName =>
   data instanceof Float32Array ? 'F32' : data instanceof Float64Array ? 'F64' : 'I32'
 
 // Element by element through a DataView: the file is little-endian on every platform, and offsets need not be aligned.
@@ -221,18 +228,14 @@ function writeElements(view: DataView, offset: number, data: SafetensorsData): v
   else for (let i = 0; i < data.length; i++) view.setInt32(offset + i * step, data[i]!, true)
 }
 
-function readElements(view: DataView, offset: number, dtype: Dtype, length: number): SafetensorsData {
-  if (dtype === 'F32') {
-    const data = new Float32Array(length)
-    for (let i = 0; i < length; i++) data[i] = view.getFloat32(offset + 4 * i, true)
-    return data
-  }
-  if (dtype === 'F64') {
-    const data = new Float64Array(length)
-    for (let i = 0; i < length; i++) data[i] = view.getFloat64(offset + 8 * i, true)
-    return data
-  }
-  const data = new Int32Array(length)
-  for (let i = 0; i < length; i++) data[i] = view.getInt32(offset + 4 * i, true)
+function readElements(
+  view: DataView,
+  offset: number,
+  dtype: ElementTypeName,
+  length: number,
+): SafetensorsData {
+  const { array, bytes, read } = elementTypes[dtype]
+  const data = new array(length)
+  for (let i = 0; i < length; i++) data[i] = read(view, offset + bytes * i)
   return data
 }

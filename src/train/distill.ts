@@ -4,7 +4,7 @@ import type { Model } from '../nn/models/model.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { augmentationOf } from './augmentations.ts'
-import { logitsOf } from './evaluate.ts'
+import { accuraciesOf, logitsOf } from './evaluate.ts'
 import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
 import type { Best, FitState } from './fit-state.ts'
 import type { Judge } from './judge.ts'
@@ -22,6 +22,8 @@ export interface Experiment {
   /** Labelled images the students get, equally many of each class, drawn anew per seed; all where it is undefined. */
   readonly studentImages: number | undefined
   readonly makeTeacher: (seed: number) => Model
+  /** What the teacher holds, where it has been trained before: then it is only judged. */
+  readonly teacherWeights?: ReadonlyMap<string, Tensor> | undefined
   readonly makeStudent: (seed: number) => Model
   readonly teacher: Training
   readonly student: Training
@@ -122,7 +124,13 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   const { train, methods, seeds } = experiment
   const { observer = {}, signal, from } = options
   const finished: RunRecord[] = []
-  const run = async (name: RunName, trainee: Trainee, data: Dataset, training: Training) => {
+  const run = async (
+    name: RunName,
+    trainee: Trainee,
+    data: Dataset,
+    training: Training,
+    weights?: ReadonlyMap<string, Tensor>,
+  ) => {
     const known = from?.finished.find((record) => isRun(record, name))
     if (known) {
       trainee.student.loadStateDict(from!.weightsOf(name))
@@ -130,7 +138,9 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
       return known
     }
     if (signal?.aborted) return undefined
-    const result = await runOne(experiment, name, trainee, data, training, options, finished)
+    const result = weights
+      ? await judgedOnly(name, trainee, weights, experiment.test)
+      : await runOne(experiment, name, trainee, data, training, options, finished)
     if (!result) return undefined
     const { trainee: _, bestWeights: __, ...record } = result
     finished.push(record)
@@ -144,8 +154,9 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   const prepare = preparer(experiment, teacher, known)
 
   if (methods.some(needsTeacher)) {
+    const name = { row: 'teacher', seed }
     const own = prepare(hard, teacher, train, seed, experiment.teacher)
-    if (!(await run({ row: 'teacher', seed }, own, train, experiment.teacher))) return finished
+    if (!(await run(name, own, train, experiment.teacher, experiment.teacherWeights))) return finished
   }
   teacher.eval()
   for (const seed of seeds) {
@@ -168,6 +179,19 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   return finished
 }
 
+/** A network that has been trained before. */
+async function judgedOnly(
+  name: RunName,
+  trainee: Trainee,
+  weights: ReadonlyMap<string, Tensor>,
+  test: Dataset,
+): Promise<RunResult> {
+  trainee.student.loadStateDict(weights)
+  trainee.student.eval()
+  const [accuracy] = Object.values(await accuraciesOf(trainee.predict, test))
+  return { ...name, trainee, history: [], stages: [], accuracy: accuracy!, seconds: 0, images: 0 }
+}
+
 const isRun = (a: RunName, b: RunName): boolean => a.row === b.row && a.seed === b.seed && a.stage === b.stage
 
 /**
@@ -182,7 +206,9 @@ export function checkExperiment(experiment: Experiment): void {
   checkDataset(test)
   const seed = seeds[0]!
   const data = studentDataOf(experiment, seed)
-  const prepare = preparer(experiment, makeTeacher(seed).eval(), {})
+  const teacher = makeTeacher(seed).eval()
+  if (experiment.teacherWeights) teacher.loadStateDict(experiment.teacherWeights)
+  const prepare = preparer(experiment, teacher, {})
   for (const method of methods) prepare(method, makeStudent(seed), data, seed, experiment.student)
 }
 

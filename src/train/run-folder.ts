@@ -1,13 +1,14 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
+import { encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 import type { ExperimentState, RunName } from './distill.ts'
-import { entryOf, tensorOf } from './entries.ts'
+import { entryOf } from './entries.ts'
 import type { EpochMetrics } from './fit.ts'
 import { lock } from './lock.ts'
+import { readWeights } from './weights-file.ts'
 import { writeWhole } from './write-whole.ts'
 
 const CONFIG = 'config.json'
@@ -86,8 +87,7 @@ export class RunFolder {
 
   /** What `writeWeights` wrote under this name. */
   readWeights(name: string): Map<string, Tensor> {
-    const { tensors } = decodeSafetensors(this.read(weightsFile(name)), weightsFile(name))
-    return new Map([...tensors].map(([key, entry]) => [key, tensorOf(entry)]))
+    return readWeights(join(this.path, weightsFile(name)))
   }
 
   /** Replaces the checkpoint; the one before stays until this one is safely on the disk. */

@@ -9,7 +9,7 @@ export function warningsOf(
   const chance = 1 / classes
   // Two standard errors of guessing.
   const margin = 2 * Math.sqrt((chance * (1 - chance)) / testImages)
-  const [first, last] = [history[0]!.loss, history.at(-1)!.loss]
+  const [first, last] = [history[0]?.loss ?? Infinity, history.at(-1)?.loss ?? 0]
   return [
     ...(accuracy <= chance + margin
       ? [

@@ -149,10 +149,26 @@ test('changed bytes either still fit or are refused with a DataError', () => {
   )
 })
 
+test('half floats and 64-bit integers of PyTorch are read', () => {
+  const read = (dtype: string, bytes: readonly number[]) => {
+    const whole = file({ x: { dtype, shape: [], data_offsets: [0, bytes.length] } }, bytes.length)
+    whole.set(bytes, whole.length - bytes.length)
+    return decodeSafetensors(whole, 'halves').tensors.get('x')!.data[0]
+  }
+  expect(read('F16', [0x00, 0x3c])).toBe(1)
+  expect(read('F16', [0x01, 0x80])).toBe(-(2 ** -24))
+  expect(read('F16', [0xff, 0x7b])).toBe(65504)
+  expect(read('F16', [0x00, 0xfc])).toBe(Number.NEGATIVE_INFINITY)
+  expect(read('F16', [0x01, 0x7c])).toBeNaN()
+  expect(read('BF16', [0x80, 0x3f])).toBe(1)
+  expect(read('BF16', [0x49, 0xc0])).toBe(-3.140625)
+  expect(read('I64', [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])).toBe(-2)
+})
+
 test('any JSON for a header is read or refused with a DataError', () => {
   const tensor = fc.record(
     {
-      dtype: fc.constantFrom<unknown>('F32', 'F64', 'I32', 'BF16', null, 3),
+      dtype: fc.constantFrom<unknown>('F32', 'F64', 'I32', 'BF16', 'F16', 'I64', 'U8', null, 3),
       shape: fc.oneof(fc.array(fc.oneof(fc.nat(3), fc.double(), fc.constant(2 ** 52))), fc.jsonValue()),
       data_offsets: fc.oneof(fc.tuple(fc.nat(20), fc.nat(20)), fc.jsonValue()),
     },
@@ -205,8 +221,8 @@ test.each<[string, Uint8Array, string]>([
   ],
   [
     'another dtype',
-    file({ x: { ...f32(0, 4), dtype: 'BF16' } }, 4),
-    'describes tensor "x" by a dtype other than F32, F64 and I32, got "BF16". Convert it first.',
+    file({ x: { ...f32(0, 4), dtype: 'F8_E4M3' } }, 4),
+    'describes tensor "x" by a dtype other than F32, F64, F16, BF16, I32, I64, got "F8_E4M3". Convert it first.',
   ],
   [
     'a negative size',

@@ -237,7 +237,7 @@ const CASES: readonly (readonly [call: () => unknown, kind: string, message: str
   [
     () => defineLoss('layered', untyped({ needs: [], layers: 'all' }), () => z),
     'ValueError',
-    'layered: there is no such kind of layers, got all. Choose from pooled, last map, middle map, maps, pre-activations, maps and pooled.',
+    'layered: there is no such kind of layers, got all. Choose from pooled, last map, middle map, maps, maps and stem, pre-activations, maps and pooled.',
   ],
   [
     () => defineLoss('heavy', { weight: 1 }, () => z),
