@@ -121,6 +121,6 @@ test('where no method has a teacher, none is trained', async () => {
   const summary = JSON.parse(read('free', 'summary.json')) as { row: string }[]
   expect(summary.map(({ row }) => row)).toEqual(['alone', 'alone x0.5', 'alone x2', 'byot', 'pskd'])
   expect(out).toContain(
-    'No method has a teacher. Of the 60 images of glyphs train, every student has seen the same 20 of them, drawn anew per seed.',
+    'No method has a teacher. Of the 60 images of glyphs train, every student, alone or distilled, has seen the same 20 of them, drawn anew per seed.',
   )
 })

@@ -110,9 +110,12 @@ describe('derivatives', () => {
       expect(await dx!.item()).toBeCloseTo(1.0001 ** (length / 2), 6)
       return performance.now() - started
     }
+    // The best of a few: other programs run too.
+    const best = async (length: number) =>
+      Math.min(await time(length), await time(length), await time(length))
     await time(2_000)
-    const short = await time(5_000)
-    const long = await time(20_000)
+    const short = await best(5_000)
+    const long = await best(20_000)
     expect(long / short).toBeLessThan(12)
   })
 })

@@ -172,7 +172,9 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'an unknown error'
 
 const unwritable = (path: string, error: unknown) =>
-  new DataError(`out: cannot write, got ${codeOf(error)} for ${path}. Choose a writable folder with --out.`)
+  new DataError(
+    `out: cannot write, got ${codeOf(error)} for ${path}. ${codeOf(error) === 'ENOSPC' ? 'Free some space, then go on with --resume.' : 'Choose a writable folder with --out.'}`,
+  )
 
 const unreadable = (path: string, error: unknown) =>
   new DataError(`resume: cannot read, got ${codeOf(error)} for ${path}. Check the folder.`)
