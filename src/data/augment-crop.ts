@@ -25,17 +25,23 @@ export function randomCrop({ padding, fill }: CropOptions): Augmentation {
     if (dy === 0 && dx === 0) return image
     const plane = height * width
     const out = new Float32Array(image.length)
-    const first = Math.max(0, -dx)
-    const end = Math.min(width, width - dx)
+    const [top, bottom] = [Math.max(0, -dy), Math.min(height, height - dy)]
+    const [left, right] = [Math.max(0, -dx), Math.min(width, width - dx)]
+    const shift = dy * width + dx
     for (let c = 0; c < channels; c++) {
+      const start = c * plane
       const empty = fillOf(fill, image, plane, c)
-      out.fill(empty, c * plane, (c + 1) * plane)
-      if (first >= end) continue
-      for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
-        const to = c * plane + y * width
-        const from = to + dy * width + dx
-        out.set(image.subarray(from + first, from + end), to + first)
+      if (top >= bottom || left >= right) {
+        out.fill(empty, start, start + plane)
+        continue
       }
+      // All rows at once, and then what came around from the neighbouring rows.
+      const first = start + top * width + left
+      out.set(image.subarray(first + shift, start + (bottom - 1) * width + right + shift), first)
+      out.fill(empty, start, first)
+      out.fill(empty, start + (bottom - 1) * width + right, start + plane)
+      for (let row = start + (top + 1) * width; row < start + bottom * width; row += width)
+        for (let at = row - (width - right); at < row + left; at++) out[at] = empty
     }
     return out
   }
