@@ -6,6 +6,7 @@ import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts
 /** How a network is trained, as far as flags say it. */
 export interface TrainingFlags {
   readonly epochs?: number
+  readonly steps?: number
   readonly batch: number
   readonly augment?: readonly string[]
   readonly lr: number
@@ -40,6 +41,7 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
   const of = `the ${who}'s`
   command
     .option(`${flag('epochs')} <n>`, `${of} epochs (${defaults.epochs})`, count)
+    .option(`${flag('steps')} <n>`, `${of} steps, instead of epochs`, count)
     .option(`${flag('batch')} <n>`, `${of} batch size`, count, defaults.batch)
     .option(
       `${flag('augment')} <list>`,

@@ -263,8 +263,10 @@ async function runOne(
   const begun = performance.now() - 1000 * (current?.seconds ?? 0)
   const seconds = () => (performance.now() - begun) / 1000
   const stages: StageRecord[] = [...(current?.stages ?? [])]
+  const perEpoch = Math.ceil(data.size / training.batchSize)
   const stage = (run: RunName, epochs: number, loss: (pick: StepPick) => Combined, judge?: Judge) => {
-    observer.onRun?.(run, epochs * Math.ceil(data.size / training.batchSize))
+    const steps = judge ? training.steps : undefined
+    observer.onRun?.(run, steps ?? epochs * perEpoch)
     return fit(
       {
         name: run.row,
@@ -274,6 +276,7 @@ async function runOne(
         loss,
         judge,
         epochs,
+        steps,
         batchSize: training.batchSize,
         schedule: scheduleOf(training),
         random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
@@ -297,8 +300,9 @@ async function runOne(
     if (!done) return undefined
     stages.push({ stage: id, history })
   }
+  const epochs = training.steps === undefined ? training.epochs : Math.ceil(training.steps / perEpoch)
   const judge = { predict: trainee.predict, test, validation, every: evaluateEvery }
-  const { history, best, done } = await stage(name, training.epochs, trainee.loss, judge)
+  const { history, best, done } = await stage(name, epochs, trainee.loss, judge)
   const accuracy = history.at(-1)?.testAccuracy
   if (!done || accuracy === undefined) return undefined
   return {

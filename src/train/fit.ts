@@ -25,6 +25,8 @@ export interface FitOptions {
   readonly loss: (pick: StepPick) => Combined
   readonly judge?: Judge | undefined
   readonly epochs: number
+  /** Ends within an epoch after so many steps; whole epochs where left out. */
+  readonly steps?: number | undefined
   readonly batchSize: number
   /** Learning rate of a step, counted from 0. */
   readonly schedule: (step: number, steps: number) => number
@@ -105,7 +107,7 @@ class Fit {
   constructor(options: FitOptions) {
     this.#options = options
     const { data, modules, epochs, batchSize, averaging } = options
-    this.#steps = epochs * Math.ceil(data.size / batchSize)
+    this.#steps = options.steps ?? epochs * Math.ceil(data.size / batchSize)
     this.#average = averaging === undefined ? undefined : new MovingAverage(modules, averaging)
   }
 
@@ -144,6 +146,7 @@ class Fit {
       for (const module of this.#options.modules) module.train()
       const order = batches(data.size, batchSize, random.fork(`epoch ${this.#epoch}`))
       for (const picked of order.slice(this.#done)) {
+        if (this.#options.optimizer.steps === this.#steps) break
         await this.#breathe()
         if (signal?.aborted) {
           await onCheckpoint?.(this.#state)

@@ -20,6 +20,8 @@ import type { Tensor } from '../tensor.ts'
 /** How one network is trained. */
 export interface Training {
   readonly epochs: number
+  /** Instead of epochs; the last one may then end early. */
+  readonly steps?: number | undefined
   readonly batchSize: number
   /** What each epoch makes of its images, as in `['crop:4', 'flip']`; as they are where left out. */
   readonly augment?: readonly string[] | undefined

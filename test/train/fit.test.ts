@@ -92,6 +92,17 @@ describe('fit', () => {
     expect(done).toBe(true)
   })
 
+  test('ends after so many steps, within an epoch, and is judged there', async () => {
+    const { options } = setting({ epochs: 2, steps: 6, checkpointEvery: 6 })
+    const { history, done } = await fit(options)
+    expect(options.optimizer.steps).toBe(6)
+    expect(done).toBe(true)
+    expect(history.map(({ epoch, testAccuracy }) => [epoch, testAccuracy === undefined])).toEqual([
+      [1, false],
+      [2, false],
+    ])
+  })
+
   test('is judged by, and ends with, the moving average', async () => {
     const plain = setting()
     const averaged = setting({ averaging: 0.5 })
