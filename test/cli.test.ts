@@ -11,7 +11,12 @@ import { type Ended, kdgrad } from './support/run-cli.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-cli-'))
-afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+// What has been fetched on this machine is not looked at.
+process.env.XDG_CACHE_HOME = scratch
+afterAll(() => {
+  delete process.env.XDG_CACHE_HOME
+  rmSync(scratch, { recursive: true, force: true })
+})
 
 /** Runs `kdgrad` as a process of its own; `watch` sees the output as it comes and may interrupt it. */
 function spawned(
@@ -105,7 +110,7 @@ describe('bad input is one sentence and exit code 2', () => {
     ],
     [
       ['distill', '--dataset', 'mnist'],
-      'data-dir: mnist needs a folder with its files, got none. Add --data-dir <folder>.',
+      'data-dir: mnist needs a folder with its files, got none. Add --data-dir <folder>, or run kdgrad data fetch mnist.',
     ],
     [
       ['distill', '--labels', '0'],

@@ -1,9 +1,8 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { fetchDataset } from '../data/fetch-dataset.ts'
 import { sourceNames } from '../data/sources.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { oneOf } from './suggest.ts'
 
 interface FetchFlags {
@@ -30,8 +29,7 @@ const fetchCommand = (): Command =>
     .option('--mirror <url>', 'a folder on the web to take the files from instead of the published ones')
     .action(async (name: string, flags: FetchFlags) => {
       const known = oneOf('name', name, sourceNames)
-      const folder =
-        flags.dataDir ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kdgrad', known)
+      const folder = flags.dataDir ?? cacheFolder(known)
       const view = process.stdout.isTTY ? bars() : lines()
       try {
         const fetched = await fetchDataset(known, folder, {

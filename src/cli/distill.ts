@@ -49,7 +49,10 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--config <file>', 'flags from a file (YAML or JSON): epochs: 30; flags on the command line win')
     .option('--resume <folder>', 'go on with the run in this folder, as if it had never stopped')
     .option('--dataset <name>', datasetNames.join(', '), 'glyphs')
-    .option('--data-dir <folder>', 'where the files of a data set are that is not built in')
+    .option(
+      '--data-dir <folder>',
+      'where the files of a data set are (default: where kdgrad data fetch puts them)',
+    )
     .option('--train-images <n>', 'images that the teacher sees (glyphs: 3000; else all)', count)
     .option('--test-images <n>', 'images of the built-in set that all are judged on (2000)', count)
     .option('--val <share>', 'share of the training images held back to choose the best epoch by', share)

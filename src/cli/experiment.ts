@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { balancedSubset, type Dataset } from '../data/dataset.ts'
-import { datasetNames, loadDataset, splitValidation, withLabelNoise } from '../data/index.ts'
+import { datasetNames, loadDataset, sourceNames, splitValidation, withLabelNoise } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
 import { shapesOnly } from '../nn/init.ts'
 import { Dropout } from '../nn/layers/dropout.ts'
@@ -9,6 +10,7 @@ import type { Experiment } from '../train/distill.ts'
 import type { Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
 import { readWeights } from '../train/weights-file.ts'
+import { cacheFolder } from './cache-folder.ts'
 import type { DistillFlags } from './distill.ts'
 import { oneOf } from './suggest.ts'
 import { teacherFlags, trainingOf } from './training-flags.ts'
@@ -33,10 +35,6 @@ export function dataOf(flags: DistillFlags): Data {
     throw new UsageError(
       `data-dir: glyphs are built in, got ${flags.dataDir}. Name another --dataset, or drop it.`,
     )
-  if (!builtIn && flags.dataDir === undefined)
-    throw new UsageError(
-      `data-dir: ${name} needs a folder with its files, got none. Add --data-dir <folder>.`,
-    )
   const { trainImages, testImages } = flags
   const random = new Random(0).fork('data')
   const loaded = builtIn
@@ -44,7 +42,7 @@ export function dataOf(flags: DistillFlags): Data {
         trainImages: trainImages ?? GLYPHS.trainImages,
         testImages: testImages ?? GLYPHS.testImages,
       })
-    : loadDataset(name, { folder: flags.dataDir! })
+    : loadDataset(name, { folder: flags.dataDir ?? fetched(name) })
   const fewer = (dataset: Dataset, images: number | undefined, flag: string) => {
     if (builtIn || images === undefined) return dataset
     checkImages(flag, images, dataset)
@@ -61,6 +59,16 @@ export function dataOf(flags: DistillFlags): Data {
       ? train
       : withLabelNoise(train, flags.labelNoise, random.fork('label noise')).dataset
   return { train: noisy, validation, test }
+}
+
+/** The folder into which `kdgrad data fetch` has put a data set. */
+function fetched(name: string): string {
+  const folder = cacheFolder(name)
+  if (existsSync(folder)) return folder
+  const fetch = (sourceNames as readonly string[]).includes(name) ? `, or run kdgrad data fetch ${name}` : ''
+  throw new UsageError(
+    `data-dir: ${name} needs a folder with its files, got none. Add --data-dir <folder>${fetch}.`,
+  )
 }
 
 function checkImages(flag: string, wanted: number, { name, size }: Dataset): void {
