@@ -3,12 +3,22 @@ import { describe, expect, test } from 'vitest'
 import { distillBatch } from '../src/check/index.ts'
 import { openDevice } from '../src/device/open.ts'
 import { outputSizes } from '../src/device/outputs.ts'
+import { unlimited } from '../src/device/text/grid.ts'
+import { print } from '../src/device/text/print.ts'
 import { plan } from '../src/graph/compile/plan.ts'
 import { walk } from '../src/graph/compile/walk.ts'
 import { registry } from '../src/graph/define.ts'
 import { realizeOn } from '../src/graph/realize.ts'
 import { readOn } from '../src/graph/values.ts'
-import { conv2d, crossEntropy, grad, linear, type Tensor, tensor } from '../src/index.ts'
+import {
+  binaryCrossEntropyWithLogits,
+  conv2d,
+  crossEntropy,
+  grad,
+  linear,
+  type Tensor,
+  tensor,
+} from '../src/index.ts'
 import { kldiv, losses } from '../src/losses/index.ts'
 import { Student } from '../src/nn/models/index.ts'
 import { SGD } from '../src/optim/index.ts'
@@ -138,6 +148,13 @@ describe('joined', () => {
       ])
       return [x.logSoftmax(1).exp()]
     }))
+
+  test('text for other devices stays short, however long its formulas: drivers compile slowly', () => {
+    const [x, y] = [random(1, [3, 5]), random(2, [3, 5])]
+    const loss = binaryCrossEntropyWithLogits(x, y.sigmoid())
+    const { steps } = plan([loss], walk([loss]), { inputs: 7, rich: false, recompute: 0 })
+    for (const { kernel } of steps) expect(JSON.stringify(print(kernel, unlimited)).length).toBeLessThan(8000)
+  })
 
   test('the same maths on arrays of any shape is one kernel, where nothing reads what it makes', async () => {
     const shapes = [[3], [2, 3, 3, 3], [7, 5], [1], [4, 4]]

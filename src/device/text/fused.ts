@@ -7,6 +7,12 @@ import { accumulation } from './reduce.ts'
 import { expand } from './special.ts'
 import { buffersOf, NAMES, type Writer } from './text.ts'
 
+/**
+ * Characters of formulas in front of a reduction from which on they are written out once, in a loop, and not eight times:
+ * some drivers take minutes and gigabytes to compile the logarithms of a cross-entropy eight times over.
+ */
+const LONG = 400
+
 type Reduction = Extract<FusedValue, { kind: 'reduce' }>
 
 /**
@@ -103,7 +109,9 @@ function reduced(w: Writer, kernel: FusedKernel, { op, arg, to }: Reduction, red
     )
     return `v${arg}${tag}`
   }
-  const { body, result } = accumulation(op, inner, read, () => waiting.splice(0).join(' '))
+  const formulas = values.slice(0, reduction).map((value) => (value.kind === 'map' ? expand(value.expr) : ''))
+  const long = formulas.join('').length > LONG
+  const { body, result } = accumulation(op, inner, read, () => waiting.splice(0).join(' '), long)
   const rest = neededBy(
     kernel,
     values.slice(reduction + 1).flatMap((value) => (value.kind === 'map' ? value.args : [])),

@@ -20,14 +20,16 @@ export interface Accumulation {
 
 /**
  * Reduces `read(coordinates)` over `sizes`. Where reading takes statements of its own, `read` keeps them back, and
- * `before` hands over those that the next expression needs.
+ * `before` hands over those that the next expression needs; `long` says that they are many.
  */
 export const accumulation = (
   op: ReduceKernel['op'],
   sizes: readonly number[],
   read: (at: string[]) => string,
   before: () => string = () => '',
-): Accumulation => (op === 'sum' ? compensatedSum(sizes, read, before) : extreme(op, sizes, read, before))
+  long = false,
+): Accumulation =>
+  op === 'sum' ? compensatedSum(sizes, read, before, long) : extreme(op, sizes, read, before)
 
 /**
  * Kahan's sum: `e` carries what each addition to `s` rounds away, so that the error does not grow with the length.
@@ -37,15 +39,17 @@ function compensatedSum(
   sizes: readonly number[],
   read: (at: string[]) => string,
   before: () => string,
+  long: boolean,
 ): Accumulation {
   let names = 0
-  const body = inEights(sizes, read, (dims, use) => {
+  const sum = (dims: readonly number[], use: (coords: string[]) => string) => {
     const tag = names++
     const at = dims.map((_, d) => `r${tag}${d}`)
     const term = use(at)
     const step = `${before()} let t${tag} = ${term}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = s + y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
     return dims.reduceRight((inner, n, d) => loop(at[d]!, n, inner), step)
-  })
+  }
+  const body = inEights(sizes, read, sum, long)
   return { body: `let s = 0.0; let e = 0.0; let u = 0.0; ${body}`, result: '(s - s == 0.0 ? s : u)' }
 }
 

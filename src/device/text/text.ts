@@ -109,14 +109,16 @@ export function added(terms: readonly string[]): string {
 
 /**
  * Runs `use(sum of up to eight terms)` until every `term(coordinates)` over all coordinates of `sizes` has been in one:
- * the last dim is written out eight at a time.
+ * the last dim is written out eight at a time, or one at a time where terms are long.
  */
 export function inEights(
   sizes: readonly number[],
   term: (coords: string[]) => string,
   loops: (sizes: readonly number[], use: (coords: string[]) => string) => string,
+  long = false,
 ): string {
   if (sizes.length === 0) return loops([], () => term([]))
+  if (long) return loops(sizes, term)
   const outer = sizes.slice(0, -1)
   const n = sizes.at(-1)!
   const [whole, rest] = [Math.floor(n / UNROLL), n % UNROLL]
