@@ -24,7 +24,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 /** Files that read or write files: everything else runs in a browser. */
 const MAY_USE_NODE = [
   /^cli\//,
-  /^data\/(files|fetch|unpack)\.ts$/,
+  /^data\/(files|fetch|unpack|make-folder)\.ts$/,
   /^train\/(run-folder|lock|weights-file|write-whole)\.ts$/,
 ]
 

@@ -66,6 +66,7 @@ describe('a configuration file', () => {
     ['epochs:\n', /^config: .*bad\.yaml:1 needs a value, got none for epochs\./],
     ['- epochs\n', /^config: .*bad\.yaml must hold options by name, got a list\./],
     ['dkd: {beta: {deep: 1}}\n', /^config: .*bad\.yaml:1 needs a value, got a nested one for dkd\.beta\./],
+    ['resume: runs/a\n', /^config: .*bad\.yaml:1 cannot be set by a file, got runs\/a for resume\./],
     ['losses: [dkk]\n', /^losses: there is no dkk\. Did you mean dkd\?/],
     [
       'dkd: {bta: 1}\nlosses: dkd\n',
@@ -108,7 +109,8 @@ describe('resuming', () => {
     for (const [bytes, message] of [
       [readFileSync(at('whole')).subarray(0, 100), /checkpoint\.safetensors .*cut short|claims a header/],
       [Buffer.from('not a checkpoint at all'), /checkpoint\.safetensors/],
-      [editedFormat(), /^checkpoint: .* is of another version, got format 0\. /],
+      [edited('"format":"2"', '"format":"0"'), /^checkpoint: .* is of another version, got format 0\. /],
+      [edited('finished', 'finishex'), /^checkpoint: .* is damaged, /],
     ] as const) {
       writeFileSync(checkpoint, bytes)
       const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
@@ -121,13 +123,22 @@ describe('resuming', () => {
     copyFileSync(at('whole'), checkpoint)
   })
 
-  /** The checkpoint as another version would have written it. */
-  function editedFormat(): Buffer {
+  /** The checkpoint with one text in place of another. */
+  function edited(from: string, to: string): Buffer {
     const bytes = Buffer.from(readFileSync(at('whole')))
-    const place = bytes.indexOf('"format":"1"')
-    bytes.write('0', place + '"format":"'.length)
+    bytes.write(to, bytes.indexOf(from))
     return bytes
   }
+
+  test('under another configuration is refused', async () => {
+    const config = join(run, 'config.json')
+    const before = readFileSync(config, 'utf8')
+    writeFileSync(config, before.replace('"epochs": 2', '"epochs": 3'))
+    const { code, err } = await resume(run)
+    expect(err).toMatch(/^checkpoint: .* is of another experiment, /)
+    expect(code).toBe(2)
+    writeFileSync(config, before)
+  })
 
   test('with weights of another model is refused by name', async () => {
     const weights = join(run, 'weights', 'teacher-seed0.safetensors')
@@ -155,7 +166,7 @@ describe('resuming', () => {
     writeFileSync(lock, '1')
     const { code, err } = await resume(run)
     expect(err).toBe(
-      `out: another process is at this run, got 1 for ${run}. Wait until it ends, or choose another folder.\n`,
+      `out: another process is at this run, got 1 for ${run}. Wait until it ends, or choose another folder; if 1 is no kdgrad, delete ${lock}.\n`,
     )
     expect(code).toBe(2)
     writeFileSync(lock, '999999999')

@@ -72,6 +72,9 @@ function listed(items: readonly unknown[]): string | null {
   return texts.includes(null) ? null : texts.join(',')
 }
 
+/** Flags that say where settings come from. */
+const ALONE = ['config', 'resume']
+
 /**
  * Gives a command the settings of a file, below what its own flags say.
  *
@@ -81,6 +84,10 @@ export function applySettings(command: Command, settings: readonly Setting[]): v
   const named = new Map(command.options.map((option) => [option.long!.slice(2), option]))
   for (const { name, text, place } of settings) {
     const option = named.get(kebab(name)) ?? named.get(name)
+    if (ALONE.includes(kebab(name)))
+      throw new UsageError(
+        `config: ${place} cannot be set by a file, got ${text} for ${name}. Say it on the command line.`,
+      )
     if (!option) throw unknownName(`config: ${place}`, name, [...named.keys()])
     command.setOptionValueWithSource(option.attributeName(), parsed(option, text, place), 'config')
   }

@@ -118,7 +118,8 @@ function settingsFor(argv: readonly string[]): Setting[] {
 /** The value of a flag that is needed before the flags can be declared. */
 function valueIn(argv: readonly string[], name: string): string | undefined {
   if (argv[0] !== 'distill') return undefined
-  const at = argv.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
+  // The last one, which is the one that counts.
+  const at = argv.findLastIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
   if (at < 0) return undefined
   const arg = argv[at]!
   return arg === `--${name}` ? argv[at + 1] : arg.slice(`--${name}=`.length)

@@ -65,18 +65,15 @@ function spread(value: Mean | undefined, kind: 'sd' | 'se'): string {
   return `${sign}${value.mean.toFixed(2)}${around}`
 }
 
-/** Accuracy over epochs of every row, averaged over the seeds that finished. */
+/** Accuracy over epochs of every row, averaged over the seeds that came so far. */
 export function curvesOf(results: readonly RunRecord[]): Curve[] {
   return [...new Set(results.map((r) => r.row))].map((row) => {
     const runs = results.filter((r) => r.row === row)
-    const judged = runs[0]!.history.filter((m) => m.testAccuracy !== undefined)
-    return {
-      name: row,
-      epochs: judged.map((m) => m.epoch),
-      accuracy: judged.map(({ epoch }) => {
-        const values = runs.map((r) => r.history.find((m) => m.epoch === epoch)?.testAccuracy ?? Number.NaN)
-        return (100 * values.reduce((a, b) => a + b, 0)) / values.length
-      }),
-    }
+    const byEpoch = new Map<number, number[]>()
+    for (const { epoch, testAccuracy } of runs.flatMap(({ history }) => history))
+      if (testAccuracy !== undefined) byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), testAccuracy])
+    const epochs = [...byEpoch.keys()].sort((a, b) => a - b)
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+    return { name: row, epochs, accuracy: epochs.map((epoch) => 100 * mean(byEpoch.get(epoch)!)) }
   })
 }

@@ -3,8 +3,20 @@ import type { Device } from '../device/device.ts'
 import type { Experiment } from '../train/distill.ts'
 import type { ChosenTerm, Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
+import { settingsInForce, type Training } from '../train/training.ts'
 import type { DistillFlags } from './distill.ts'
 import { version } from './version.ts'
+
+/** What `config.json` holds. */
+export interface ResolvedConfig {
+  readonly kdgrad: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly [more: string]: unknown
+}
+
+/** What only the same experiment, under the same version, has: a checkpoint is bound to it. */
+export const experimentText = ({ kdgrad, options }: ResolvedConfig): string =>
+  JSON.stringify([kdgrad, Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))])
 
 /** Where the value of an option comes from, as commander says it. */
 export type SourceOf = (name: string) => string | undefined
@@ -22,7 +34,7 @@ export function resolvedConfig(
   recipe: Recipe,
   experiment: Experiment,
   { name: device, description }: Device,
-): object {
+): ResolvedConfig {
   const { train, test, validation, studentImages, teacher, student, methods, seeds, evaluateEvery } =
     experiment
   const given = Object.entries(flags).filter(([name]) => !PASSING.includes(name))
@@ -32,12 +44,15 @@ export function resolvedConfig(
     evaluateEvery,
     ...(studentImages === undefined ? {} : { labels: studentImages }),
     device,
+    ...threadsOf(description),
+    ...settingsOf(student, ''),
+    ...settingsOf(teacher, 'teacher'),
   }
   const parameters = Object.assign({}, ...methods.flatMap(({ terms }) => terms.map(parametersOf)))
   const options = {
     ...parameters,
     ...Object.fromEntries(given),
-    ...(flags.dataDir === undefined ? {} : { dataDir: resolve(flags.dataDir) }),
+    ...absolute(flags),
     ...found,
   }
   const sources = Object.keys(options).map((name) => {
@@ -73,6 +88,29 @@ export function resolvedConfig(
       })),
     })),
   }
+}
+
+/** Paths as they are from anywhere. */
+const absolute = ({ dataDir, teacherWeights, losses }: DistillFlags) => ({
+  ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+  ...(teacherWeights === undefined ? {} : { teacherWeights: resolve(teacherWeights) }),
+  losses: losses.replaceAll(/[^\s,*+]+\.[cm]?[jt]s\b/g, (path) => resolve(path)),
+})
+
+/** Results repeat bit for bit for a number of threads. */
+function threadsOf(description: string): { threads?: number } {
+  const threads = /(\d+) threads?$/.exec(description)
+  return threads ? { threads: Number(threads[1]) } : {}
+}
+
+/** The settings of optimiser and schedule that have an effect, under the names of their flags. */
+function settingsOf(training: Training, who: string): object {
+  return Object.fromEntries(
+    Object.entries(settingsInForce(training)).map(([name, value]) => [
+      who ? `${who}${name[0]!.toUpperCase()}${name.slice(1)}` : name,
+      value,
+    ]),
+  )
 }
 
 const parametersOf = ({ loss, params }: ChosenTerm): object =>

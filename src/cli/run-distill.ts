@@ -17,36 +17,42 @@ import type { DistillFlags } from './distill.ts'
 import { dataOf, experimentOf } from './experiment.ts'
 import type { Choice } from './load-losses.ts'
 import { methodOf } from './loss-flags.ts'
+import { metricsCsv } from './metrics-csv.ts'
 import { plainProgress, terminalProgress } from './progress.ts'
 import { curvesOf, tableOf } from './report.ts'
-import { resolvedConfig, type SourceOf } from './resolved-config.ts'
+import { experimentText, type ResolvedConfig, resolvedConfig, type SourceOf } from './resolved-config.ts'
 import { shapeReport } from './shape-report.ts'
 import { oneOf } from './suggest.ts'
+import { epochsOf, withoutLesser } from './training-flags.ts'
 
+/** What ends a run in good order: Ctrl-C, and a job queue whose time is up. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 /** The exit code of a run that Ctrl-C ended, as shells have it. */
 const INTERRUPTED = 130
 
 /** Runs the experiment that the flags describe, or goes on with it: progress, table and a run folder. */
 export async function runDistill(
-  flags: DistillFlags,
+  given: DistillFlags,
   choices: readonly Choice[],
   sourceOf: SourceOf,
 ): Promise<void> {
+  const flags = withoutLesser(given, sourceOf)
   oneOf('device', flags.device, ['auto', ...deviceNames])
   const on = await device(flags.device, flags.threads === undefined ? {} : { threads: flags.threads })
   const data = dataOf(flags)
   const recipe = recipeOf(flags.dataset, data.train.size, flags.labels)
-  const epochs = flags.epochs ?? recipe.student.epochs
+  const epochs = epochsOf(flags, recipe.student.epochs, recipe.studentImages ?? data.train.size)
   const methods = choices.map((choice) => methodOf(choice, flags, recipe, epochs))
-  const experiment = experimentOf(flags, recipe, data, methods)
+  const experiment = experimentOf({ ...flags, epochs }, recipe, data, methods)
   // Before the folder is claimed: a run that cannot start leaves nothing behind.
   checkExperiment(experiment)
-  const { folder, state } = begin(flags, () => resolvedConfig(flags, sourceOf, recipe, experiment, on))
+  const config = resolvedConfig(flags, sourceOf, recipe, experiment, on)
+  const { folder, state } = await begin(flags, config)
   console.log(`Device ${on.name} (${on.description}); run folder ${folder.path}`)
 
   const abort = new AbortController()
   const interrupt = () => abort.abort()
-  process.once('SIGINT', interrupt)
+  for (const signal of SIGNALS) process.once(signal, interrupt)
   const view = process.stdout.isTTY ? terminalProgress() : plainProgress((line) => console.log(line))
   const finished: RunRecord[] = [...state.finished]
   try {
@@ -74,12 +80,12 @@ export async function runDistill(
           }))
             console.log(`Warning: ${warning}`)
         },
-        onCheckpoint: (reached) => folder.writeCheckpoint(reached),
+        onCheckpoint: (reached) => folder.writeCheckpoint(reached, experimentText(config)),
       },
     })
   } finally {
     view.stop()
-    process.off('SIGINT', interrupt)
+    for (const signal of SIGNALS) process.off(signal, interrupt)
     await close(folder, finished, experiment)
   }
   if (abort.signal.aborted) {
@@ -91,16 +97,19 @@ export async function runDistill(
 }
 
 /** The folder of a new run, or of the one to go on with, and how far that has come. */
-function begin(flags: DistillFlags, config: () => object): { folder: RunFolder; state: ExperimentState } {
+async function begin(
+  flags: DistillFlags,
+  config: ResolvedConfig,
+): Promise<{ folder: RunFolder; state: ExperimentState }> {
   if (flags.resume !== undefined) {
     const folder = RunFolder.reopen(flags.resume)
-    const state = folder.readCheckpoint()
+    const state = await folder.readCheckpoint(experimentText(config))
     folder.rewindMetrics(state)
     return { folder, state }
   }
   const folder = flags.out
-    ? RunFolder.claim(flags.out, config())
-    : RunFolder.claimNext(join('runs', flags.dataset), config())
+    ? RunFolder.claim(flags.out, config)
+    : RunFolder.claimNext(join('runs', flags.dataset), config)
   return { folder, state: { finished: [] } }
 }
 
@@ -124,6 +133,7 @@ async function close(
 ): Promise<void> {
   if (finished.length === 0) return
   const rows = summarise(finished)
+  folder.write('metrics.csv', metricsCsv(finished))
   folder.writeJson(
     'summary.json',
     rows.map(({ seconds: _, ...row }) => row),

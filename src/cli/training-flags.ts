@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { UsageError } from '../errors.ts'
 import { augmentationNames } from '../train/augmentations.ts'
 import { optimizerNames, scheduleNames, type Training } from '../train/training.ts'
 import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts'
@@ -89,6 +90,7 @@ function shares(text: string): readonly number[] {
 
 /** Flags as a training; `epochs` are the recipe's. */
 export function trainingOf(flags: TrainingFlags, epochs: number): Training {
+  refuseIdle(flags)
   const { batch, lr, ema, ...others } = flags
   return { ...others, epochs: flags.epochs ?? epochs, batchSize: batch, learningRate: lr, averaging: ema }
 }
@@ -100,4 +102,44 @@ export function teacherFlags(flags: TeacherFlags): TrainingFlags {
     return rest ? [[`${rest[1]!.toLowerCase()}${rest[2]}`, value] as const] : []
   })
   return Object.fromEntries(own) as unknown as TrainingFlags
+}
+
+/** The student's epochs: those of the flags, as many as its steps take, or the recipe's. */
+export function epochsOf({ epochs, steps, batch }: TrainingFlags, recipe: number, images: number): number {
+  return steps === undefined ? (epochs ?? recipe) : Math.ceil(steps / Math.ceil(images / batch))
+}
+
+/** Steps and epochs say the same thing: of two sources, the command line's counts. */
+export function withoutLesser<F extends TrainingFlags & TeacherFlags>(
+  flags: F,
+  sourceOf: (name: string) => string | undefined,
+): F {
+  const kept = { ...flags }
+  for (const [epochs, steps] of [
+    ['epochs', 'steps'],
+    ['teacherEpochs', 'teacherSteps'],
+  ] as const) {
+    if (flags[epochs] === undefined || flags[steps] === undefined) continue
+    const [a, b] = [sourceOf(epochs), sourceOf(steps)]
+    if (a === b && flags[epochs] !== undefined && a === 'cli')
+      throw new UsageError(
+        `${epochs}: a run has so many epochs or so many steps, got both, ${flags[epochs]} and ${flags[steps]}. Leave one out.`,
+      )
+    if (a === 'cli') delete kept[steps]
+  }
+  return kept
+}
+
+/** Settings that the chosen optimiser or schedule does not look at would be taken for what they are not. */
+function refuseIdle({ optimizer, schedule, momentum, warmupSteps, milestones, gamma }: TrainingFlags): void {
+  const idle = (name: string, value: unknown, of: readonly string[], chosen: string) => {
+    if (value !== undefined && !of.includes(chosen))
+      throw new UsageError(
+        `${name}: ${chosen} has none, got ${String(value)}. Leave it out, or choose ${of.join(' or ')}.`,
+      )
+  }
+  idle('momentum', momentum, ['sgd', 'rmsprop'], optimizer)
+  idle('warmup-steps', warmupSteps, ['warmup-cosine'], schedule)
+  idle('milestones', milestones, ['multistep'], schedule)
+  idle('gamma', gamma, ['multistep'], schedule)
 }

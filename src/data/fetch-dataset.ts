@@ -1,6 +1,7 @@
 import { ValueError } from '../errors.ts'
-import { download, makeFolder, md5Of } from './fetch.ts'
+import { download, md5Of, written } from './fetch.ts'
 import { findIn, pathIn } from './files.ts'
+import { makeFolder } from './make-folder.ts'
 import { type Source, type SourceFile, sourceNames, sources } from './sources.ts'
 import { unpack } from './unpack.ts'
 
@@ -37,7 +38,7 @@ export async function fetchSource(
   options: FetchOptions = {},
 ): Promise<string[]> {
   const { mirrors = source.mirrors, onProgress, signal } = options
-  await makeFolder(folder)
+  await written(folder, async () => makeFolder(folder))
   const fetched: string[] = []
   for (const file of source.files) {
     if (await isThere(file, folder)) continue

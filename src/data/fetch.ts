@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, statSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { DataError } from '../errors.ts'
 import { reason } from './files.ts'
 
@@ -60,10 +60,6 @@ export const md5Of = (path: string): Promise<string> =>
     for await (const chunk of createReadStream(path)) hash.update(chunk)
     return hash.digest('hex')
   })
-
-/** Makes `folder` and those around it, if they are not there. Throws DataError if it cannot. */
-export const makeFolder = (folder: string): Promise<unknown> =>
-  written(folder, () => mkdir(folder, { recursive: true }))
 
 /** Runs what touches the disk. Throws DataError if it cannot: full, write-protected, no such folder. */
 export async function written<T>(path: string, act: () => Promise<T>): Promise<T> {

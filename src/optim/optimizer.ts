@@ -136,8 +136,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * As `step`, but where the loss is NaN or infinite all stays as it was, so that the cause can be looked for. Reads
-   * the loss back before it moves anything.
+   * As `step`, but where the loss or a gradient is NaN or infinite all stays as it was, so that the cause can be looked
+   * for. Reads one number back before it moves anything.
    *
    * @returns whether it stepped
    */
@@ -161,7 +161,8 @@ export abstract class Optimizer {
         `${this.#name}: the loss depends on none of the parameters, got ${loss}. Compute it from the model that is trained.`,
       )
     const gradients = this.clip(grad(loss, this.parameters))
-    const done = await this.#apply(gradients, updatesOf(nodes), [loss, ...also], guarded ? loss : null)
+    const guard = guarded ? finiteIn(loss, gradients) : null
+    const done = await this.#apply(gradients, updatesOf(nodes), [loss, ...also], guard)
     if (!done) return false
     settle(nodes)
     stepped.add(loss)
@@ -194,7 +195,7 @@ export abstract class Optimizer {
     this.#busy = true
     try {
       const assignments = [...this.update(gradients), ...updates]
-      await realize(...also, ...assignments.map(([, value]) => value))
+      await realize(...also, ...(guard ? [guard] : []), ...assignments.map(([, value]) => value))
       if (guard && !Number.isFinite(await readItem(guard))) return false
       // Waiting for a collection would let the computed values pile up.
       for (const [target, value] of assignments) handOver(target, value)
@@ -235,3 +236,7 @@ export abstract class Optimizer {
     )
   }
 }
+
+/** A number that is finite where the loss and all gradients are. */
+const finiteIn = (loss: Tensor, gradients: readonly Tensor[]): Tensor =>
+  gradients.reduce((sum, g) => sum.add(g.mul(0).sum()), loss.mul(0))

@@ -35,15 +35,15 @@ export const augmentationNames = Object.keys(policies)
 export function augmentationOf(list: readonly string[], dataset: Dataset): Augmentation | undefined {
   if (list.length === 0) return undefined
   const parts = list.map((entry) => {
-    const [name = '', size] = entry.split(':')
-    if (
-      !Object.hasOwn(policies, name) ||
-      (size !== undefined && !Number.isFinite(Number(size || Number.NaN)))
-    )
+    const [name = '', size, ...more] = entry.split(':')
+    const amount = size === undefined ? 0 : Number(size || Number.NaN)
+    const most = Math.max(dataset.shape[1], dataset.shape[2])
+    const fits = amount >= 0 && amount <= most && more.length === 0
+    if (!Object.hasOwn(policies, name) || !fits)
       throw new ValueError(
         `augment: there is no ${entry}, got ${list.join(',')}. Choose from ${augmentationNames.join(', ')}, with a size as in crop:4.`,
       )
-    return policies[name as keyof typeof policies](dataset, size === undefined ? undefined : Number(size))
+    return policies[name as keyof typeof policies](dataset, size === undefined ? undefined : amount)
   })
   return compose(...parts)
 }

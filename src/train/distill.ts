@@ -209,7 +209,8 @@ export function checkExperiment(experiment: Experiment): void {
   const teacher = makeTeacher(seed).eval()
   if (experiment.teacherWeights) teacher.loadStateDict(experiment.teacherWeights)
   const prepare = preparer(experiment, teacher, {})
-  for (const method of methods) prepare(method, makeStudent(seed), data, seed, experiment.student)
+  prepare(hard, teacher, train, seed, experiment.teacher)
+  for (const method of [hard, ...methods]) prepare(method, makeStudent(seed), data, seed, experiment.student)
 }
 
 /** Logits that do not change any more, for the images that the students of a seed get. */

@@ -1,5 +1,6 @@
 import { batches, type Dataset } from '../data/dataset.ts'
 import { show, ValueError } from '../errors.ts'
+import { grad } from '../graph/grad.ts'
 import type { Combined } from '../losses/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -79,7 +80,7 @@ export interface Fitted {
  * Trains the modules; goes on from `from` as if it had never stopped. They hold the moving average at the end, where
  * there is one.
  *
- * @throws ValueError where the loss becomes NaN or infinite, naming the run, the step, the terms, and the operation and
+ * @throws ValueError where the loss or a gradient becomes NaN or infinite, naming the run, the step, the terms, and the operation and
  * the sample that it came from. The modules are then as they were before that step.
  */
 export async function fit(options: FitOptions, from?: FitState): Promise<Fitted> {
@@ -192,10 +193,25 @@ class Fit {
   ): Promise<ValueError> {
     const { name, optimizer } = this.#options
     const values = Object.entries(terms).map(([id, { loss }]) => `${id} ${loss}`)
-    const cause = causeOf(await firstNonFinite(total, indices.length), indices)
+    const loss = await total.item()
+    const cause = causeOf(await this.#culprit(total, indices.length), indices)
+    const what = Number.isFinite(loss)
+      ? `a gradient of ${name} became NaN or infinite`
+      : `the loss of ${name} became ${loss}`
     return new ValueError(
-      `train: the loss of ${name} became ${await total.item()} at step ${optimizer.steps + 1} of epoch ${this.#epoch}, got ${values.join(', ')} and learning rate ${optimizer.lr}. ${cause}Lower the learning rate or a weight, or look at that term.`,
+      `train: ${what} at step ${optimizer.steps + 1} of ${this.#steps}, epoch ${this.#epoch}, got ${values.join(', ')} and learning rate ${optimizer.lr}. ${cause}Lower the learning rate or a weight, or look at that term.`,
     )
+  }
+
+  /** Where the loss, or else the first gradient that is not finite, comes from. */
+  async #culprit(total: Tensor, rows: number): Promise<Culprit | null> {
+    const own = await firstNonFinite(total, rows)
+    if (own) return own
+    for (const gradient of grad(total, this.#options.optimizer.parameters)) {
+      const found = await firstNonFinite(gradient, rows)
+      if (found) return found
+    }
+    return null
   }
 
   async #endEpoch(): Promise<void> {

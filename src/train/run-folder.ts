@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { makeFolder } from '../data/make-folder.ts'
 import { encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
@@ -55,7 +56,11 @@ export class RunFolder {
    * @throws DataError where another process is at it.
    */
   static reopen(path: string): RunFolder {
-    lock(path)
+    try {
+      lock(path)
+    } catch (error) {
+      throw error instanceof DataError ? error : unwritable(path, error)
+    }
     return new RunFolder(path)
   }
 
@@ -91,14 +96,14 @@ export class RunFolder {
   }
 
   /** Replaces the checkpoint; the one before stays until this one is safely on the disk. */
-  async writeCheckpoint(state: ExperimentState): Promise<void> {
-    this.write(CHECKPOINT, await encodeCheckpoint(state))
+  async writeCheckpoint(state: ExperimentState, experiment: string): Promise<void> {
+    this.write(CHECKPOINT, await encodeCheckpoint(state, experiment))
   }
 
   /** The last checkpoint; nothing finished where there is none yet. */
-  readCheckpoint(): ExperimentState {
+  async readCheckpoint(experiment: string): Promise<ExperimentState> {
     if (!existsSync(join(this.path, CHECKPOINT))) return { finished: [] }
-    return decodeCheckpoint(this.read(CHECKPOINT), join(this.path, CHECKPOINT))
+    return decodeCheckpoint(this.read(CHECKPOINT), join(this.path, CHECKPOINT), experiment)
   }
 
   /** Makes `metrics.jsonl` what it was at a checkpoint. */
@@ -157,14 +162,10 @@ const weightsFile = (name: string) => join('weights', `${name}.safetensors`)
 
 /** The name of a run's files in `weights`. */
 export const fileOf = ({ row, seed }: RunName): string =>
-  `${row.replaceAll('*', 'x').replaceAll(/[^\w.]+/g, '-')}-seed${seed}`
-
-/** Node's own recursive mkdir never returns where a parent refuses with ENOENT, as /proc does. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return
-  makeFolder(dirname(path))
-  mkdirSync(path)
-}
+  `${row
+    .replaceAll('*', 'x')
+    .replaceAll(/-(?=[\d.])/g, 'minus')
+    .replaceAll(/[^\w.]+/g, '-')}-seed${seed}`
 
 const line = (entry: object) => `${JSON.stringify(entry)}\n`
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`

@@ -50,14 +50,28 @@ export interface Training {
   readonly patience?: number | undefined
 }
 
+const DEFAULTS = {
+  sgd: { momentum: 0.9, weightDecay: 5e-4 },
+  adam: { weightDecay: 0 },
+  adamw: { weightDecay: 0.01 },
+  rmsprop: { momentum: 0, weightDecay: 0 },
+  adagrad: { weightDecay: 0 },
+} as const
+const MILESTONES = [5 / 8, 3 / 4, 7 / 8]
+const GAMMA = 0.1
+
 const optimizers = {
-  sgd: (parameters, { learningRate: lr, momentum = 0.9, weightDecay = 5e-4 }) =>
-    new SGD(parameters, { lr, momentum, weightDecay, nesterov: momentum > 0 }),
-  adam: (parameters, { learningRate: lr, weightDecay = 0 }) => new Adam(parameters, { lr, weightDecay }),
-  adamw: (parameters, { learningRate: lr, weightDecay = 0.01 }) => new AdamW(parameters, { lr, weightDecay }),
-  rmsprop: (parameters, { learningRate: lr, momentum = 0, weightDecay = 0 }) =>
+  sgd: (
+    parameters,
+    { learningRate: lr, momentum = DEFAULTS.sgd.momentum, weightDecay = DEFAULTS.sgd.weightDecay },
+  ) => new SGD(parameters, { lr, momentum, weightDecay, nesterov: momentum > 0 }),
+  adam: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adam.weightDecay }) =>
+    new Adam(parameters, { lr, weightDecay }),
+  adamw: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adamw.weightDecay }) =>
+    new AdamW(parameters, { lr, weightDecay }),
+  rmsprop: (parameters, { learningRate: lr, momentum = 0, weightDecay = DEFAULTS.rmsprop.weightDecay }) =>
     new RMSprop(parameters, { lr, momentum, weightDecay }),
-  adagrad: (parameters, { learningRate: lr, weightDecay = 0 }) =>
+  adagrad: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adagrad.weightDecay }) =>
     new Adagrad(parameters, { lr, weightDecay }),
 } as const satisfies Record<string, (parameters: readonly Tensor[], training: Training) => Optimizer>
 
@@ -66,7 +80,7 @@ const schedules = {
   cosine: ({ learningRate }, tMax) => cosineAnnealingLR(learningRate, { tMax }),
   linear: ({ learningRate }, totalIters) =>
     linearLR(learningRate, { startFactor: 1, endFactor: 0, totalIters }),
-  multistep: ({ learningRate, milestones = [5 / 8, 3 / 4, 7 / 8], gamma = 0.1 }, steps) =>
+  multistep: ({ learningRate, milestones = MILESTONES, gamma = GAMMA }, steps) =>
     multiStepLR(learningRate, { milestones: milestones.map((share) => Math.round(share * steps)), gamma }),
   'one-cycle': ({ learningRate }, totalSteps) => oneCycleLR({ maxLr: learningRate, totalSteps }),
   'warmup-cosine': ({ learningRate, warmupSteps = 0 }, steps) =>
@@ -80,6 +94,18 @@ export type OptimizerName = keyof typeof optimizers
 export type ScheduleName = keyof typeof schedules
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[]
 export const scheduleNames = Object.keys(schedules) as ScheduleName[]
+
+/** The optimiser's and the schedule's settings, defaults written out; nothing of what they do not look at. */
+export function settingsInForce(training: Training): Partial<Training> {
+  const { optimizer, schedule = 'cosine', momentum, weightDecay, warmupSteps, milestones, gamma } = training
+  const defaults = DEFAULTS[optimizer]
+  return {
+    ...('momentum' in defaults ? { momentum: momentum ?? defaults.momentum } : {}),
+    weightDecay: weightDecay ?? defaults.weightDecay,
+    ...(schedule === 'warmup-cosine' ? { warmupSteps: warmupSteps ?? 0 } : {}),
+    ...(schedule === 'multistep' ? { milestones: milestones ?? MILESTONES, gamma: gamma ?? GAMMA } : {}),
+  }
+}
 
 /** An optimiser of these parameters, with the clipping that is asked for. */
 export function optimizerOf(training: Training, parameters: readonly Tensor[]): Optimizer {

@@ -1,4 +1,5 @@
 import type { RunRecord } from './distill.ts'
+import type { EpochMetrics } from './fit.ts'
 
 /** What looks wrong with a finished run, a sentence each. */
 export function warningsOf(
@@ -16,10 +17,14 @@ export function warningsOf(
           `${run} answers no better than by chance, got ${(100 * accuracy).toFixed(2)} % with ${classes} classes. Lower the learning rate or the weight of its loss, warm it up, or use Adam: SGD with published weights collapses.`,
         ]
       : []),
-    ...(history.length >= 3 && last >= first
+    ...(history.length >= 3 && last >= first && sameWeights(history[0]!, history.at(-1)!)
       ? [
           `the loss of ${run} did not fall, got ${first.toPrecision(4)} in its first epoch and ${last.toPrecision(4)} in its last. Lower the learning rate, or train longer.`,
         ]
       : []),
   ]
 }
+
+/** Whether two epochs' losses are of the same weights: one that warms up makes them grow. */
+const sameWeights = (a: EpochMetrics, b: EpochMetrics): boolean =>
+  Object.entries(a.terms ?? {}).every(([id, { weight }]) => b.terms?.[id]?.weight === weight)

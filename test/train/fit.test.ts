@@ -65,7 +65,10 @@ describe('fit', () => {
       const keep = async (state: FitState) => {
         const run = { row: 'test', seed: 0 }
         saved.push(
-          await encodeCheckpoint({ finished: [], current: { run, stages: [], seconds: 1, fit: state } }),
+          await encodeCheckpoint(
+            { finished: [], current: { run, stages: [], seconds: 1, fit: state } },
+            'test',
+          ),
         )
       }
       const whole = setting({ averaging, checkpointEvery: 3, onCheckpoint: keep })
@@ -74,7 +77,8 @@ describe('fit', () => {
       expect(saved).toHaveLength(5)
       for (const bytes of saved) {
         const again = setting({ averaging })
-        const resumed = await fit(again.options, decodeCheckpoint(bytes, 'test').current!.fit)
+        const { current } = await decodeCheckpoint(bytes, 'a file', 'test')
+        const resumed = await fit(again.options, current!.fit)
         expect(resumed.history).toEqual(history)
         expect(resumed.best?.epoch).toBe(best?.epoch)
         expect(await weightsOf(again.student)).toEqual(weights)
@@ -128,12 +132,29 @@ describe('fit', () => {
       },
     })
     await expect(broken).rejects.toThrow(
-      /^train: the loss of test became NaN at step \d of epoch 1, got ce [\d.]+ and learning rate 0.01. sqrt \[\d\] was the first to give NaN for sample 7. /,
+      /^train: the loss of test became NaN at step \d of 16, epoch 1, got ce [\d.]+ and learning rate 0.01. sqrt \[\d\] was the first to give NaN for sample 7. /,
     )
     const moved = await weightsOf(student)
     const epoch = new Random(5).fork('epoch 1').permutation(data.size)
     if (epoch.indexOf(7) < 6) expect(moved).toEqual(before)
     expect(JSON.stringify(moved)).not.toContain('null')
+  })
+
+  test('a gradient that is NaN under a finite loss stops it too', async () => {
+    const { student, options } = setting()
+    const before = await weightsOf(student)
+    const broken = fit({
+      ...options,
+      loss: ({ indices }) => {
+        const { logits } = student.forward(imagesOf(data, indices))
+        const value = logits.sub(logits).sqrt().mean()
+        return { total: value, terms: { root: { value, weight: 1 } } }
+      },
+    })
+    await expect(broken).rejects.toThrow(
+      /^train: a gradient of test became NaN or infinite at step 1 of 16, epoch 1, got root 0 and learning rate 0.01. \w+ \[[\d, ]+\] was the first to give /,
+    )
+    expect(await weightsOf(student)).toEqual(before)
   })
 
   test('clips what it is told to', async () => {
