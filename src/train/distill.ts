@@ -11,7 +11,7 @@ import type { Judge } from './judge.ts'
 import { type Method, needsTeacher } from './method.ts'
 import type { StepPick } from './supplies.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
-import { optimizerOf, scheduleOf, type Training } from './training.ts'
+import { momentumOf, optimizerOf, scheduleOf, type Training } from './training.ts'
 
 export interface Experiment {
   /** The teacher trains on all of it. */
@@ -280,6 +280,7 @@ async function runOne(
         steps,
         batchSize: training.batchSize,
         schedule: scheduleOf(training),
+        momentum: momentumOf(training),
         random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
         ...(judge ? { averaging: training.averaging, patience: training.patience } : {}),
         checkpointEvery,

@@ -31,6 +31,8 @@ export interface FitOptions {
   readonly batchSize: number
   /** Learning rate of a step, counted from 0. */
   readonly schedule: (step: number, steps: number) => number
+  /** Momentum of a step, where it is not the same for all; for optimisers that have one. */
+  readonly momentum?: ((step: number, steps: number) => number) | undefined
   /** Orders the batches. */
   readonly random: Random
   /** Decay of an exponential moving average of the weights, by which the network is judged; none where left out. */
@@ -168,9 +170,10 @@ class Fit {
   }
 
   async #step(indices: readonly number[]): Promise<void> {
-    const { optimizer, schedule, epochs, checkpointEvery, onStep, onCheckpoint } = this.#options
+    const { optimizer, schedule, momentum, epochs, checkpointEvery, onStep, onCheckpoint } = this.#options
     const step = optimizer.steps
     optimizer.lr = schedule(step, this.#steps)
+    if (momentum && optimizer.momentum > 0) optimizer.momentum = momentum(step, this.#steps)
     const { total, terms } = this.#options.loss({ indices, progress: { epoch: this.#epoch, epochs, step } })
     const parts = Object.entries(terms)
     const stepped = await optimizer.stepIfFinite(total, ...parts.map(([, { value }]) => value))

@@ -127,3 +127,9 @@ export function scheduleOf(training: Training): (step: number, steps: number) =>
     return schedule.at(step)
   }
 }
+
+/** The momentum of each step, where the schedule says it: a one-cycle moves it against the rate, as PyTorch's does. */
+export function momentumOf(training: Training): ((step: number, steps: number) => number) | undefined {
+  if (training.schedule !== 'one-cycle') return undefined
+  return (step, totalSteps) => oneCycleLR({ maxLr: training.learningRate, totalSteps }).momentumAt(step)
+}
