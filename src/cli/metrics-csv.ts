@@ -1,4 +1,4 @@
-import type { RunRecord } from '../train/distill.ts'
+import type { RunRecord } from '../train/experiment.ts'
 import type { EpochMetrics } from '../train/fit.ts'
 
 const COLUMNS = ['epoch', 'loss', 'learningRate', 'testAccuracy', 'validationAccuracy'] as const

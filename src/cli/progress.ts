@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { RunName } from '../train/distill.ts'
+import type { RunName } from '../train/experiment.ts'
 import type { EpochMetrics, StepProgress } from '../train/fit.ts'
 
 /** Shows a run's loss, accuracy, speed and time left: a live bar on a terminal, plain lines elsewhere. */

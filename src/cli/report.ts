@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.ts'
 import type { Curve } from '../train/curves.ts'
-import type { Experiment, RunRecord } from '../train/distill.ts'
+import type { Experiment, RunRecord } from '../train/experiment.ts'
 import type { Mean, SummaryRow } from '../train/summary.ts'
 import { tableText } from './table.ts'
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Device } from '../device/device.ts'
-import type { Experiment } from '../train/distill.ts'
+import type { Experiment } from '../train/experiment.ts'
 import type { ChosenTerm, Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
 import { settingsInForce, type Training } from '../train/training.ts'

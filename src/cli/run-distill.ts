@@ -1,14 +1,8 @@
 import { join } from 'node:path'
 import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
-import {
-  checkExperiment,
-  distill,
-  type Experiment,
-  type ExperimentState,
-  type RunRecord,
-  type RunResult,
-} from '../train/distill.ts'
+import { checkExperiment, distill } from '../train/distill.ts'
+import type { Experiment, ExperimentState, RunRecord, RunResult } from '../train/experiment.ts'
 import { recipeOf } from '../train/recipes.ts'
 import { fileOf, RunFolder } from '../train/run-folder.ts'
 import { summarise } from '../train/summary.ts'

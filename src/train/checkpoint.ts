@@ -1,8 +1,8 @@
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../data/safetensors.ts'
 import { DataError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
-import type { ExperimentState, RunRecord } from './distill.ts'
 import { entryOf, tensorOf } from './entries.ts'
+import type { ExperimentState, RunRecord } from './experiment.ts'
 import type { AverageState, Best, FitState } from './fit-state.ts'
 
 /** Raised where older files can no longer be read. */

@@ -1,109 +1,15 @@
 import { balancedSubset, checkDataset, type Dataset } from '../data/dataset.ts'
-import { type Combined, ce } from '../losses/index.ts'
+import { ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { augmentationOf } from './augmentations.ts'
-import { accuraciesOf, logitsOf } from './evaluate.ts'
-import { type EpochMetrics, fit, type StepProgress } from './fit.ts'
-import type { Best, FitState } from './fit-state.ts'
-import type { Judge } from './judge.ts'
+import { logitsOf } from './evaluate.ts'
+import { type DistillOptions, type Experiment, isRun, type RunName, type RunRecord } from './experiment.ts'
 import { type Method, needsTeacher } from './method.ts'
-import type { StepPick } from './supplies.ts'
+import { judgedOnly, trained } from './run.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
-import { momentumOf, optimizerOf, scheduleOf, type Training } from './training.ts'
-
-export interface Experiment {
-  /** The teacher trains on all of it. */
-  readonly train: Dataset
-  readonly test: Dataset
-  /** Held back from training: chooses the best epoch; none where left out. */
-  readonly validation?: Dataset | undefined
-  /** Labelled images the students get, equally many of each class, drawn anew per seed; all where it is undefined. */
-  readonly studentImages: number | undefined
-  readonly makeTeacher: (seed: number) => Model
-  /** What the teacher holds, where it has been trained before: then it is only judged. */
-  readonly teacherWeights?: ReadonlyMap<string, Tensor> | undefined
-  readonly makeStudent: (seed: number) => Model
-  readonly teacher: Training
-  readonly student: Training
-  readonly methods: readonly Method[]
-  readonly seeds: readonly number[]
-  readonly evaluateEvery: number
-}
-
-/** One training run of the experiment. */
-export interface RunName {
-  /** 'teacher', 'alone', 'alone x0.5', 'alone x2' or a method's id. */
-  readonly row: string
-  readonly seed: number
-  /** The loss whose preliminary stage this is. */
-  readonly stage?: string | undefined
-}
-
-/** A preliminary stage that is over. */
-export interface StageRecord {
-  readonly stage: string
-  readonly history: readonly EpochMetrics[]
-}
-
-/** What a finished run has come to, as plain values. */
-export interface RunRecord extends RunName {
-  readonly history: readonly EpochMetrics[]
-  readonly stages: readonly StageRecord[]
-  /** Test accuracy after the last epoch, 0 to 1. */
-  readonly accuracy: number
-  /** Of the epoch with the highest validation accuracy, where there is a validation set. */
-  readonly best?: Omit<Best, 'tensors'>
-  readonly seconds: number
-  readonly images: number
-}
-
-export interface RunResult extends RunRecord {
-  readonly trainee: Trainee
-  /** What the student held at its best epoch, by its own names. */
-  readonly bestWeights?: ReadonlyMap<string, Tensor>
-}
-
-/** The run in progress: its stage, those before, and how long it has taken. */
-export interface RunState {
-  readonly run: RunName
-  readonly stages: readonly StageRecord[]
-  readonly seconds: number
-  readonly fit: FitState
-}
-
-/** Where an experiment stands. */
-export interface ExperimentState {
-  readonly finished: readonly RunRecord[]
-  readonly current?: RunState | undefined
-}
-
-/** Told what happens, as it happens. */
-export interface Observer {
-  /** What a method trains beside the student, once it is sized. */
-  onTrainee?(run: RunName, trainee: Trainee): void
-  onRun?(run: RunName, steps: number): void
-  onStep?(run: RunName, progress: StepProgress): void
-  onEpoch?(run: RunName, metrics: EpochMetrics, epochs: number): void
-  /** Waited for before the next run starts. */
-  onResult?(result: RunResult): void | Promise<void>
-  /** Waited for: every `checkpointEvery` steps, after each run, and where it is ended early. */
-  onCheckpoint?(state: ExperimentState): Promise<void>
-}
-
-export interface DistillOptions {
-  readonly observer?: Observer
-  /** Ends the experiment after the step in progress. */
-  readonly signal?: AbortSignal
-  /** Steps between checkpoints; none within a run where left out. */
-  readonly checkpointEvery?: number | undefined
-  /** Goes on from here, as if it had never stopped. */
-  readonly from?: ExperimentState & {
-    /** What the network of a finished run holds. */
-    readonly weightsOf: (run: RunName) => ReadonlyMap<string, Tensor>
-  }
-}
+import type { Training } from './training.ts'
 
 /** The student alone is also trained at these multiples of the rate, so that nobody takes a better step for distillation. */
 const RATES = [1, 0.5, 2] as const
@@ -140,7 +46,7 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
     if (signal?.aborted) return undefined
     const result = weights
       ? await judgedOnly(name, trainee, weights, experiment.test)
-      : await runOne(experiment, name, trainee, data, training, options, finished)
+      : await trained(experiment, name, trainee, data, training, options, finished)
     if (!result) return undefined
     const { trainee: _, bestWeights: __, ...record } = result
     finished.push(record)
@@ -178,21 +84,6 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   }
   return finished
 }
-
-/** A network that has been trained before. */
-async function judgedOnly(
-  name: RunName,
-  trainee: Trainee,
-  weights: ReadonlyMap<string, Tensor>,
-  test: Dataset,
-): Promise<RunResult> {
-  trainee.student.loadStateDict(weights)
-  trainee.student.eval()
-  const [accuracy] = Object.values(await accuraciesOf(trainee.predict, test))
-  return { ...name, trainee, history: [], stages: [], accuracy: accuracy!, seconds: 0, images: 0 }
-}
-
-const isRun = (a: RunName, b: RunName): boolean => a.row === b.row && a.seed === b.seed && a.stage === b.stage
 
 /**
  * Sizes every method for the networks and the data, and tries its losses without computing anything.
@@ -247,80 +138,4 @@ function preparer(experiment: Experiment, teacher: Model, known: Known) {
 function studentDataOf({ train, studentImages }: Experiment, seed: number): Dataset {
   if (studentImages === undefined) return train
   return balancedSubset(train, studentImages, new Random(seed).fork('student images'))
-}
-
-/** One run with its preliminary stages; undefined where it was ended early. */
-async function runOne(
-  { test, validation, evaluateEvery }: Experiment,
-  name: RunName,
-  trainee: Trainee,
-  data: Dataset,
-  training: Training,
-  { observer = {}, signal, checkpointEvery, from }: DistillOptions,
-  finished: readonly RunRecord[],
-): Promise<RunResult | undefined> {
-  const current =
-    from?.current && isRun({ ...from.current.run, stage: undefined }, name) ? from.current : undefined
-  const begun = performance.now() - 1000 * (current?.seconds ?? 0)
-  const seconds = () => (performance.now() - begun) / 1000
-  const stages: StageRecord[] = [...(current?.stages ?? [])]
-  const perEpoch = Math.ceil(data.size / training.batchSize)
-  const stage = (run: RunName, epochs: number, loss: (pick: StepPick) => Combined, judge?: Judge) => {
-    const steps = judge ? training.steps : undefined
-    observer.onRun?.(run, steps ?? epochs * perEpoch)
-    return fit(
-      {
-        name: run.row,
-        data,
-        modules: trainee.modules,
-        optimizer: optimizerOf(training, trainee.trained(loss)),
-        loss,
-        judge,
-        epochs,
-        steps,
-        batchSize: training.batchSize,
-        schedule: scheduleOf(training),
-        momentum: momentumOf(training),
-        random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
-        ...(judge ? { averaging: training.averaging, patience: training.patience } : {}),
-        checkpointEvery,
-        onCheckpoint: (fit) =>
-          observer.onCheckpoint?.({ finished, current: { run, stages, seconds: seconds(), fit } }) ??
-          Promise.resolve(),
-        onStep: (progress) => observer.onStep?.(run, progress),
-        onEpoch: (metrics) => observer.onEpoch?.(run, metrics, epochs),
-        signal,
-      },
-      current && isRun(current.run, run) ? current.fit : undefined,
-    )
-  }
-  // A stage before the one that is gone on with is over: what it left is in the modules.
-  const over = trainee.preliminary.findIndex(({ id }) => id === current?.run.stage)
-  const left = current ? (over < 0 ? [] : trainee.preliminary.slice(over)) : trainee.preliminary
-  for (const { id, epochs, loss } of left) {
-    const { history, done } = await stage({ ...name, stage: id }, epochs, loss)
-    if (!done) return undefined
-    stages.push({ stage: id, history })
-  }
-  const epochs = training.steps === undefined ? training.epochs : Math.ceil(training.steps / perEpoch)
-  const judge = { predict: trainee.predict, test, validation, every: evaluateEvery }
-  const { history, best, done } = await stage(name, epochs, trainee.loss, judge)
-  const accuracy = history.at(-1)?.testAccuracy
-  if (!done || accuracy === undefined) return undefined
-  return {
-    ...name,
-    trainee,
-    history,
-    stages,
-    accuracy,
-    ...(best ? bestOf(best) : {}),
-    seconds: seconds(),
-    images: data.size,
-  }
-}
-
-function bestOf({ tensors, ...best }: Best): Pick<RunResult, 'best' | 'bestWeights'> {
-  // The student is the first of the modules.
-  const own = [...tensors].filter(([name]) => name.startsWith('0.'))
-  return { best, bestWeights: new Map(own.map(([name, tensor]) => [name.slice('0.'.length), tensor])) }
 }

@@ -1,4 +1,5 @@
-import { aloneRow, type RunRecord } from './distill.ts'
+import { aloneRow } from './distill.ts'
+import type { RunRecord } from './experiment.ts'
 
 /** A mean over seeds with its spread. */
 export interface Mean {

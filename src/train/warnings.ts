@@ -1,4 +1,4 @@
-import type { RunRecord } from './distill.ts'
+import type { RunRecord } from './experiment.ts'
 import type { EpochMetrics } from './fit.ts'
 
 /** What looks wrong with a finished run, a sentence each. */
