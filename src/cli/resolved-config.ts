@@ -38,6 +38,7 @@ export function resolvedConfig(
   const { train, test, validation, studentImages, teacher, student, methods, seeds, evaluateEvery } =
     experiment
   const given = Object.entries(flags).filter(([name]) => !PASSING.includes(name))
+  const settings = { ...settingsOf(student, ''), ...settingsOf(teacher, 'teacher') }
   const found: Record<string, unknown> = {
     epochs: student.epochs,
     teacherEpochs: teacher.epochs,
@@ -45,8 +46,7 @@ export function resolvedConfig(
     ...(studentImages === undefined ? {} : { labels: studentImages }),
     device,
     ...threadsOf(description),
-    ...settingsOf(student, ''),
-    ...settingsOf(teacher, 'teacher'),
+    ...settings,
   }
   const parameters = Object.assign({}, ...methods.flatMap(({ terms }) => terms.map(parametersOf)))
   const options = {
@@ -59,7 +59,11 @@ export function resolvedConfig(
     const said = sourceOf(name)
     if (said === 'cli') return [name, 'command line']
     if (said === 'config') return [name, flags.config ? `file ${flags.config}` : 'the run that goes on']
-    return [name, said === 'default' ? 'default of kdgrad' : sourceIn(methods, recipe, name)]
+    if (name === 'threads' || name === 'device') return [name, 'this machine']
+    return [
+      name,
+      said === 'default' || name in settings ? 'default of kdgrad' : sourceIn(methods, recipe, name),
+    ]
   })
   return {
     kdgrad: version,

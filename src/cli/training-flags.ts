@@ -66,7 +66,11 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
       'shares of the run at which multistep lowers the rate (0.625,0.75,0.875)',
       shares,
     )
-    .option(`${flag('gamma')} <g>`, 'what multistep multiplies the rate by (0.1)', nonNegative)
+    .option(
+      `${flag('gamma')} <g>`,
+      'what multistep multiplies the rate by, and exponential by the end (0.1)',
+      nonNegative,
+    )
     .option(`${flag('clip-norm')} <n>`, 'longest gradient', positive)
     .option(`${flag('clip-value')} <n>`, 'largest element of a gradient', positive)
     .option(
@@ -91,8 +95,26 @@ function shares(text: string): readonly number[] {
 /** Flags as a training; `epochs` are the recipe's. */
 export function trainingOf(flags: TrainingFlags, epochs: number): Training {
   refuseIdle(flags)
-  const { batch, lr, ema, ...others } = flags
-  return { ...others, epochs: flags.epochs ?? epochs, batchSize: batch, learningRate: lr, averaging: ema }
+  const { optimizer, schedule, steps, augment, momentum, weightDecay, warmupSteps, milestones, gamma } = flags
+  const { clipNorm, clipValue, patience, ema: averaging } = flags
+  return {
+    epochs: flags.epochs ?? epochs,
+    steps,
+    batchSize: flags.batch,
+    augment,
+    learningRate: flags.lr,
+    optimizer,
+    momentum,
+    weightDecay,
+    schedule,
+    warmupSteps,
+    milestones,
+    gamma,
+    clipNorm,
+    clipValue,
+    averaging,
+    patience,
+  }
 }
 
 /** The teacher's flags under the student's names. */
@@ -141,5 +163,5 @@ function refuseIdle({ optimizer, schedule, momentum, warmupSteps, milestones, ga
   idle('momentum', momentum, ['sgd', 'rmsprop'], optimizer)
   idle('warmup-steps', warmupSteps, ['warmup-cosine'], schedule)
   idle('milestones', milestones, ['multistep'], schedule)
-  idle('gamma', gamma, ['multistep'], schedule)
+  idle('gamma', gamma, ['multistep', 'exponential'], schedule)
 }

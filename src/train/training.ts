@@ -6,6 +6,8 @@ import {
   clipGradValue,
   constantLR,
   cosineAnnealingLR,
+  cosineAnnealingWarmRestarts,
+  exponentialLR,
   linearLR,
   multiStepLR,
   type Optimizer,
@@ -38,7 +40,7 @@ export interface Training {
   readonly warmupSteps?: number | undefined
   /** Shares of the run after which the rate is multiplied by `gamma`, of `multistep`. Default 5/8, 3/4, 7/8. */
   readonly milestones?: readonly number[] | undefined
-  /** Default 0.1. */
+  /** Of multistep and exponential. Default 0.1. */
   readonly gamma?: number | undefined
   /** Longest gradient, of all parameters as one vector; none where left out. */
   readonly clipNorm?: number | undefined
@@ -78,6 +80,12 @@ const optimizers = {
 const schedules = {
   constant: ({ learningRate }) => constantLR(learningRate, { factor: 1 }),
   cosine: ({ learningRate }, tMax) => cosineAnnealingLR(learningRate, { tMax }),
+  // Three runs, each twice as long as the one before.
+  restarts: ({ learningRate }, steps) =>
+    cosineAnnealingWarmRestarts(learningRate, { t0: Math.max(1, Math.ceil(steps / 7)), tMult: 2 }),
+  // Down to `gamma` of it at the end.
+  exponential: ({ learningRate, gamma = GAMMA }, steps) =>
+    exponentialLR(learningRate, { gamma: gamma ** (1 / steps) }),
   linear: ({ learningRate }, totalIters) =>
     linearLR(learningRate, { startFactor: 1, endFactor: 0, totalIters }),
   multistep: ({ learningRate, milestones = MILESTONES, gamma = GAMMA }, steps) =>
@@ -103,6 +111,7 @@ export function settingsInForce(training: Training): Partial<Training> {
     ...('momentum' in defaults ? { momentum: momentum ?? defaults.momentum } : {}),
     weightDecay: weightDecay ?? defaults.weightDecay,
     ...(schedule === 'warmup-cosine' ? { warmupSteps: warmupSteps ?? 0 } : {}),
+    ...(schedule === 'exponential' ? { gamma: gamma ?? GAMMA } : {}),
     ...(schedule === 'multistep' ? { milestones: milestones ?? MILESTONES, gamma: gamma ?? GAMMA } : {}),
   }
 }
