@@ -22,8 +22,6 @@ export interface Data {
   readonly test: Dataset
 }
 
-const GLYPHS = { trainImages: 3000, testImages: 2000 }
-
 /**
  * The data set that the flags name: of it, as many images as they ask for, some of them held back, labels of the others
  * made wrong. The same for every seed.
@@ -39,8 +37,8 @@ export function dataOf(flags: DistillFlags): Data {
   const random = new Random(0).fork('data')
   const loaded = builtIn
     ? loadDataset(name, {
-        trainImages: trainImages ?? GLYPHS.trainImages,
-        testImages: testImages ?? GLYPHS.testImages,
+        ...(trainImages === undefined ? {} : { trainImages }),
+        ...(testImages === undefined ? {} : { testImages }),
       })
     : loadDataset(name, { folder: flags.dataDir ?? fetched(name) })
   const fewer = (dataset: Dataset, images: number | undefined, flag: string) => {

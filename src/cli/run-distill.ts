@@ -2,10 +2,17 @@ import { join } from 'node:path'
 import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
 import { checkExperiment, distill } from '../train/distill.ts'
-import type { Experiment, ExperimentState, RunRecord, RunResult } from '../train/experiment.ts'
+import {
+  type Experiment,
+  type ExperimentState,
+  type RunRecord,
+  type RunResult,
+  recordOf,
+} from '../train/experiment.ts'
 import { recipeOf } from '../train/recipes.ts'
 import { fileOf, RunFolder } from '../train/run-folder.ts'
 import { summarise } from '../train/summary.ts'
+import { epochsOn } from '../train/training.ts'
 import { warningsOf } from '../train/warnings.ts'
 import type { DistillFlags } from './distill.ts'
 import { dataOf, experimentOf } from './experiment.ts'
@@ -17,7 +24,7 @@ import { curvesOf, tableOf } from './report.ts'
 import { experimentText, type ResolvedConfig, resolvedConfig, type SourceOf } from './resolved-config.ts'
 import { shapeReport } from './shape-report.ts'
 import { oneOf } from './suggest.ts'
-import { epochsOf, withoutLesser } from './training-flags.ts'
+import { trainingOf, withoutLesser } from './training-flags.ts'
 
 /** What ends a run in good order: Ctrl-C, and a job queue whose time is up. */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
@@ -35,13 +42,14 @@ export async function runDistill(
   const on = await device(flags.device, flags.threads === undefined ? {} : { threads: flags.threads })
   const data = dataOf(flags)
   const recipe = recipeOf(flags.dataset, data.train.size, flags.labels)
-  const epochs = epochsOf(flags, recipe.student.epochs, recipe.studentImages ?? data.train.size)
+  const epochs = epochsOn(trainingOf(flags, recipe.student.epochs), recipe.studentImages ?? data.train.size)
   const methods = choices.map((choice) => methodOf(choice, flags, recipe, epochs))
   const experiment = experimentOf({ ...flags, epochs }, recipe, data, methods)
   // Before the folder is claimed: a run that cannot start leaves nothing behind.
   checkExperiment(experiment)
   const config = resolvedConfig(flags, sourceOf, recipe, experiment, on)
-  const { folder, state } = await begin(flags, config)
+  const text = experimentText(config)
+  const { folder, state } = await begin(flags, config, text)
   console.log(`Device ${on.name} (${on.description}); run folder ${folder.path}`)
 
   const abort = new AbortController()
@@ -66,7 +74,7 @@ export async function runDistill(
         },
         onResult: async (result) => {
           view.stop()
-          finished.push(result)
+          finished.push(recordOf(result))
           await save(folder, result)
           for (const warning of warningsOf(result, {
             classes: data.test.classes,
@@ -74,7 +82,7 @@ export async function runDistill(
           }))
             console.log(`Warning: ${warning}`)
         },
-        onCheckpoint: (reached) => folder.writeCheckpoint(reached, experimentText(config)),
+        onCheckpoint: (reached) => folder.writeCheckpoint(reached, text),
       },
     })
   } finally {
@@ -94,10 +102,11 @@ export async function runDistill(
 async function begin(
   flags: DistillFlags,
   config: ResolvedConfig,
+  text: string,
 ): Promise<{ folder: RunFolder; state: ExperimentState }> {
   if (flags.resume !== undefined) {
     const folder = RunFolder.reopen(flags.resume)
-    const state = await folder.readCheckpoint(experimentText(config))
+    const state = await folder.readCheckpoint(text)
     folder.rewindMetrics(state)
     return { folder, state }
   }

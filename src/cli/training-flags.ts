@@ -126,11 +126,6 @@ export function teacherFlags(flags: TeacherFlags): TrainingFlags {
   return Object.fromEntries(own) as unknown as TrainingFlags
 }
 
-/** The student's epochs: those of the flags, as many as its steps take, or the recipe's. */
-export function epochsOf({ epochs, steps, batch }: TrainingFlags, recipe: number, images: number): number {
-  return steps === undefined ? (epochs ?? recipe) : Math.ceil(steps / Math.ceil(images / batch))
-}
-
 /** Steps and epochs say the same thing: of two sources, the command line's counts. */
 export function withoutLesser<F extends TrainingFlags & TeacherFlags>(
   flags: F,
@@ -143,7 +138,7 @@ export function withoutLesser<F extends TrainingFlags & TeacherFlags>(
   ] as const) {
     if (flags[epochs] === undefined || flags[steps] === undefined) continue
     const [a, b] = [sourceOf(epochs), sourceOf(steps)]
-    if (a === b && flags[epochs] !== undefined && a === 'cli')
+    if (a === b && a === 'cli')
       throw new UsageError(
         `${epochs}: a run has so many epochs or so many steps, got both, ${flags[epochs]} and ${flags[steps]}. Leave one out.`,
       )

@@ -1,6 +1,7 @@
 import { DeviceError } from '../errors.ts'
+import { sizeOf } from '../shape.ts'
 import type { View } from '../view.ts'
-import type { FusedKernel, MapKernel, ReduceKernel } from './kernel.ts'
+import type { FusedKernel, Kernel, MapKernel, ReduceKernel } from './kernel.ts'
 
 /**
  * A map or reduction as a fused kernel of one value.
@@ -36,3 +37,9 @@ export function asFused(kernel: MapKernel | ReduceKernel): FusedKernel {
 /** What a view shows as elements in order. */
 export const copyKernel = (view: View): FusedKernel =>
   asFused({ kind: 'map', expr: 'a', out: view.shape, inputs: [view] })
+
+/** The loops that a kernel is, where elementwise maths may be part of it; null for other structures. */
+export function loopsOf(kernel: Kernel): FusedKernel | null {
+  if (kernel.kind === 'fused') return kernel
+  return kernel.kind === 'map' && sizeOf(kernel.out) > 0 ? asFused(kernel) : null
+}

@@ -5,7 +5,14 @@ import { Random } from '../random.ts'
 import type { Tensor } from '../tensor.ts'
 import { augmentationOf } from './augmentations.ts'
 import { logitsOf } from './evaluate.ts'
-import { type DistillOptions, type Experiment, isRun, type RunName, type RunRecord } from './experiment.ts'
+import {
+  type DistillOptions,
+  type Experiment,
+  isRun,
+  type RunName,
+  type RunRecord,
+  recordOf,
+} from './experiment.ts'
 import { type Method, needsTeacher } from './method.ts'
 import { judgedOnly, trained } from './run.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
@@ -48,7 +55,7 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
       ? await judgedOnly(name, trainee, weights, experiment.test)
       : await trained(experiment, name, trainee, data, training, options, finished)
     if (!result) return undefined
-    const { trainee: _, bestWeights: __, ...record } = result
+    const record = recordOf(result)
     finished.push(record)
     await observer.onResult?.(result)
     await observer.onCheckpoint?.({ finished })

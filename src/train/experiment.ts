@@ -102,3 +102,6 @@ export interface DistillOptions {
 /** Whether two names are of the same run and stage. */
 export const isRun = (a: RunName, b: RunName): boolean =>
   a.row === b.row && a.seed === b.seed && a.stage === b.stage
+
+/** What stays of a result when its networks may go. */
+export const recordOf = ({ trainee: _, bestWeights: __, ...record }: RunResult): RunRecord => record

@@ -1,23 +1,35 @@
 import { DataError } from '../errors.ts'
+import { snapshot } from '../graph/assign.ts'
 import { Dropout } from '../nn/layers/dropout.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** All that modules hold: what a checkpoint keeps of them. */
 export interface Held {
-  /** The state dict of each module, its names behind the module's number. */
+  /** What each module's state dict holds, its names behind the module's number. */
   readonly tensors: ReadonlyMap<string, Tensor>
   /** Masks that each dropout has drawn. */
   readonly dropouts: Readonly<Record<string, number>>
 }
 
 export function heldBy(modules: readonly Module[]): Held {
-  const tensors = modules.flatMap((module, i) =>
-    [...module.stateDict()].map(([name, tensor]) => [`${i}.${name}`, tensor] as const),
-  )
-  const drawn = [...dropoutsOf(modules)].map(([name, dropout]) => [name, dropout.calls] as const)
-  return { tensors: new Map(tensors), dropouts: Object.fromEntries(drawn) }
+  const tensors = [...tensorsIn(modules)].map(([name, tensor]) => [name, snapshot(tensor)] as const)
+  return { tensors: new Map(tensors), dropouts: drawnBy(modules) }
 }
+
+/** Masks that each dropout of the modules has drawn. */
+export const drawnBy = (modules: readonly Module[]): Held['dropouts'] =>
+  Object.fromEntries([...dropoutsOf(modules)].map(([name, dropout]) => [name, dropout.calls]))
+
+/** The tensors themselves, which change with every step, by the names of `Held`. */
+export const tensorsIn = (modules: readonly Module[]): Map<string, Tensor> =>
+  new Map(
+    modules.flatMap((module, i) =>
+      [...module.namedParameters(), ...module.namedBuffers()].map(
+        ([name, tensor]) => [`${i}.${name}`, tensor] as const,
+      ),
+    ),
+  )
 
 /**
  * Gives the modules what `heldBy` gave of others like them.

@@ -3,7 +3,7 @@ import { realize } from '../graph/values.ts'
 import type { Module } from '../nn/module.ts'
 import { scalar, type Tensor } from '../tensor.ts'
 import type { AverageState } from './fit-state.ts'
-import { type Held, heldBy, hold } from './held.ts'
+import { drawnBy, type Held, heldBy, hold, tensorsIn } from './held.ts'
 
 /**
  * An exponential moving average of all that modules hold, parameters and running statistics: after each step
@@ -17,11 +17,13 @@ export class MovingAverage {
   readonly #decay: number
   /** By the names of `Held`. */
   readonly #averages: ReadonlyMap<string, Tensor>
+  readonly #tensors: ReadonlyMap<string, Tensor>
   #steps = 0
 
   constructor(modules: readonly Module[], decay: number) {
     this.#modules = modules
     this.#decay = decay
+    this.#tensors = tensorsIn(modules)
     this.#averages = heldBy(modules).tensors
   }
 
@@ -30,7 +32,7 @@ export class MovingAverage {
     const k = ++this.#steps
     const decay = Math.min(this.#decay, (1 + k) / (10 + k))
     const [kept, share] = [scalar(decay), scalar(1 - decay)]
-    const next = [...heldBy(this.#modules).tensors].map(([name, value]) => {
+    const next = [...this.#tensors].map(([name, value]) => {
       const average = this.#averages.get(name)!
       return [average, average.mul(kept).add(value.mul(share))] as const
     })
@@ -57,7 +59,7 @@ export class MovingAverage {
   /** The averages as they are now, in the form in which modules hold them. */
   held(): Held {
     const tensors = [...this.#averages].map(([name, average]) => [name, snapshot(average)] as const)
-    return { tensors: new Map(tensors), dropouts: heldBy(this.#modules).dropouts }
+    return { tensors: new Map(tensors), dropouts: drawnBy(this.#modules) }
   }
 
   get state(): AverageState {

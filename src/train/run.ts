@@ -17,7 +17,7 @@ import type { Best } from './fit-state.ts'
 import type { Judge } from './judge.ts'
 import type { StepPick } from './supplies.ts'
 import type { Trainee } from './trainee.ts'
-import { momentumOf, optimizerOf, scheduleOf, type Training } from './training.ts'
+import { courseOf, epochsOn, optimizerOf, type Training } from './training.ts'
 
 /** One run with its preliminary stages; undefined where it was ended early. */
 export async function trained(
@@ -49,8 +49,7 @@ export async function trained(
         epochs,
         steps,
         batchSize: training.batchSize,
-        schedule: scheduleOf(training),
-        momentum: momentumOf(training),
+        ...courseOf(training),
         random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
         ...(judge ? { averaging: training.averaging, patience: training.patience } : {}),
         checkpointEvery,
@@ -72,7 +71,7 @@ export async function trained(
     if (!done) return undefined
     stages.push({ stage: id, history })
   }
-  const epochs = training.steps === undefined ? training.epochs : Math.ceil(training.steps / perEpoch)
+  const epochs = epochsOn(training, data.size)
   const judge = { predict: trainee.predict, test, validation, every: evaluateEvery }
   const { history, best, done } = await stage(name, epochs, trainee.loss, judge)
   const accuracy = history.at(-1)?.testAccuracy

@@ -10,6 +10,7 @@ import {
   exponentialLR,
   linearLR,
   multiStepLR,
+  type OneCycle,
   type Optimizer,
   oneCycleLR,
   RMSprop,
@@ -62,18 +63,16 @@ const DEFAULTS = {
 const MILESTONES = [5 / 8, 3 / 4, 7 / 8]
 const GAMMA = 0.1
 
+// What follows is given settings with their defaults written out: see `settingsInForce`.
+
 const optimizers = {
-  sgd: (
-    parameters,
-    { learningRate: lr, momentum = DEFAULTS.sgd.momentum, weightDecay = DEFAULTS.sgd.weightDecay },
-  ) => new SGD(parameters, { lr, momentum, weightDecay, nesterov: momentum > 0 }),
-  adam: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adam.weightDecay }) =>
-    new Adam(parameters, { lr, weightDecay }),
-  adamw: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adamw.weightDecay }) =>
-    new AdamW(parameters, { lr, weightDecay }),
-  rmsprop: (parameters, { learningRate: lr, momentum = 0, weightDecay = DEFAULTS.rmsprop.weightDecay }) =>
+  sgd: (parameters, { learningRate: lr, momentum = 0, weightDecay = 0 }) =>
+    new SGD(parameters, { lr, momentum, weightDecay, nesterov: momentum > 0 }),
+  adam: (parameters, { learningRate: lr, weightDecay = 0 }) => new Adam(parameters, { lr, weightDecay }),
+  adamw: (parameters, { learningRate: lr, weightDecay = 0 }) => new AdamW(parameters, { lr, weightDecay }),
+  rmsprop: (parameters, { learningRate: lr, momentum = 0, weightDecay = 0 }) =>
     new RMSprop(parameters, { lr, momentum, weightDecay }),
-  adagrad: (parameters, { learningRate: lr, weightDecay = DEFAULTS.adagrad.weightDecay }) =>
+  adagrad: (parameters, { learningRate: lr, weightDecay = 0 }) =>
     new Adagrad(parameters, { lr, weightDecay }),
 } as const satisfies Record<string, (parameters: readonly Tensor[], training: Training) => Optimizer>
 
@@ -84,11 +83,11 @@ const schedules = {
   restarts: ({ learningRate }, steps) =>
     cosineAnnealingWarmRestarts(learningRate, { t0: Math.max(1, Math.ceil(steps / 7)), tMult: 2 }),
   // Down to `gamma` of it at the end.
-  exponential: ({ learningRate, gamma = GAMMA }, steps) =>
+  exponential: ({ learningRate, gamma = 1 }, steps) =>
     exponentialLR(learningRate, { gamma: gamma ** (1 / steps) }),
   linear: ({ learningRate }, totalIters) =>
     linearLR(learningRate, { startFactor: 1, endFactor: 0, totalIters }),
-  multistep: ({ learningRate, milestones = MILESTONES, gamma = GAMMA }, steps) =>
+  multistep: ({ learningRate, milestones = [], gamma = 1 }, steps) =>
     multiStepLR(learningRate, { milestones: milestones.map((share) => Math.round(share * steps)), gamma }),
   'one-cycle': ({ learningRate }, totalSteps) => oneCycleLR({ maxLr: learningRate, totalSteps }),
   'warmup-cosine': ({ learningRate, warmupSteps = 0 }, steps) =>
@@ -96,7 +95,7 @@ const schedules = {
       warmupIters: Math.min(warmupSteps, steps - 1),
       tMax: Math.max(1, steps - warmupSteps),
     }),
-} as const satisfies Record<string, (training: Training, steps: number) => Schedule>
+} as const satisfies Record<string, (training: Training, steps: number) => Schedule | OneCycle>
 
 export type OptimizerName = keyof typeof optimizers
 export type ScheduleName = keyof typeof schedules
@@ -119,7 +118,7 @@ export function settingsInForce(training: Training): Partial<Training> {
 /** An optimiser of these parameters, with the clipping that is asked for. */
 export function optimizerOf(training: Training, parameters: readonly Tensor[]): Optimizer {
   const { clipNorm, clipValue } = training
-  const optimizer = optimizers[training.optimizer](parameters, training)
+  const optimizer = optimizers[training.optimizer](parameters, { ...training, ...settingsInForce(training) })
   optimizer.clip = (gradients) => {
     const small = clipValue === undefined ? gradients : clipGradValue(gradients, clipValue)
     return clipNorm === undefined ? small : clipGradNorm(small, clipNorm).clipped
@@ -127,18 +126,32 @@ export function optimizerOf(training: Training, parameters: readonly Tensor[]): 
   return optimizer
 }
 
-/** The learning rate of each step. */
-export function scheduleOf(training: Training): (step: number, steps: number) => number {
-  const made = new Map<number, Schedule>()
-  return (step, steps) => {
-    const schedule = made.get(steps) ?? schedules[training.schedule ?? 'cosine'](training, steps)
-    made.set(steps, schedule)
-    return schedule.at(step)
+/** Learning rate and, where the schedule moves it, momentum of a step of a run of so many. */
+export interface Course {
+  readonly schedule: (step: number, steps: number) => number
+  readonly momentum?: (step: number, steps: number) => number
+}
+
+/** The course of a training. A one-cycle moves the momentum against the rate, as PyTorch's does. */
+export function courseOf(training: Training): Course {
+  const { schedule: name = 'cosine' } = training
+  const settings = { ...training, ...settingsInForce(training) }
+  const made = new Map<number, Schedule | OneCycle>()
+  const of = (steps: number) => {
+    const known = made.get(steps) ?? schedules[name](settings, steps)
+    made.set(steps, known)
+    return known
+  }
+  return {
+    schedule: (step, steps) => of(steps).at(step),
+    ...(name === 'one-cycle'
+      ? { momentum: (step: number, steps: number) => (of(steps) as OneCycle).momentumAt(step) }
+      : {}),
   }
 }
 
-/** The momentum of each step, where the schedule says it: a one-cycle moves it against the rate, as PyTorch's does. */
-export function momentumOf(training: Training): ((step: number, steps: number) => number) | undefined {
-  if (training.schedule !== 'one-cycle') return undefined
-  return (step, totalSteps) => oneCycleLR({ maxLr: training.learningRate, totalSteps }).momentumAt(step)
-}
+/** The epochs, the last of which may be a part of one, that a training on so many images takes. */
+export const epochsOn = (
+  { epochs, steps, batchSize }: Pick<Training, 'epochs' | 'steps' | 'batchSize'>,
+  images: number,
+): number => (steps === undefined ? epochs : Math.ceil(steps / Math.ceil(images / batchSize)))

@@ -9,7 +9,7 @@ import { Random } from '../../src/random.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/checkpoint.ts'
 import { type FitOptions, fit } from '../../src/train/fit.ts'
 import type { FitState } from '../../src/train/fit-state.ts'
-import { optimizerNames, optimizerOf, scheduleNames, scheduleOf } from '../../src/train/training.ts'
+import { courseOf, optimizerNames, optimizerOf, scheduleNames } from '../../src/train/training.ts'
 
 const SIDE = 8
 
@@ -188,14 +188,14 @@ describe('fit', () => {
 
 describe('every schedule and optimiser by name', () => {
   test.each(scheduleNames)('%s', (schedule) => {
-    const at = scheduleOf({
+    const at = courseOf({
       epochs: 1,
       batchSize: 1,
       learningRate: 0.1,
       optimizer: 'sgd',
       schedule,
       warmupSteps: 3,
-    })
+    }).schedule
     const rates = Array.from({ length: 20 }, (_, step) => at(step, 20))
     expect(rates.every((rate) => rate >= 0 && rate <= 0.1 + 1e-12)).toBe(true)
     expect(Math.max(...rates)).toBeGreaterThan(0.09)

@@ -1,7 +1,7 @@
 import type { BatchKernel, FusedKernel } from '../kernel.ts'
+import { NAMES } from '../text/text.ts'
 import { emitExpression } from './expression.ts'
 import { costOf } from './loop/program.ts'
-import { NAMES } from './loop/values.ts'
 import type { Recipe } from './recipe.ts'
 import { f32, i32, index, select, type V128 } from './wasm/expr.ts'
 import type { Routine } from './wasm/func.ts'

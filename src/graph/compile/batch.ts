@@ -1,4 +1,4 @@
-import { asFused } from '../../device/as-fused.ts'
+import { loopsOf } from '../../device/as-fused.ts'
 import { readsPlace } from '../../device/coordinates.ts'
 import type { BatchKernel, FusedKernel } from '../../device/kernel.ts'
 import { sizeOf } from '../../shape.ts'
@@ -32,8 +32,8 @@ export function batched(steps: readonly Slots[], outputs: readonly number[]): Sl
 
 /** The step as maths over one dim; null where it is more than that. */
 function memberOf({ kernel, inputs, outs }: Slots): Member | null {
-  if (kernel.kind !== 'map' && kernel.kind !== 'fused') return null
-  const flat = kernel.kind === 'map' ? asFused(kernel) : kernel
+  const flat = loopsOf(kernel)
+  if (!flat) return null
   const size = sizeOf(flat.out)
   const plain =
     size > 0 &&

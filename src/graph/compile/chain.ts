@@ -1,4 +1,4 @@
-import { asFused } from '../../device/as-fused.ts'
+import { loopsOf } from '../../device/as-fused.ts'
 import type { ChainKernel, FusedKernel } from '../../device/kernel.ts'
 import { sizeOf } from '../../shape.ts'
 import { isContiguous } from '../../view.ts'
@@ -16,8 +16,9 @@ export function chained(steps: readonly Slots[], outputs: readonly number[]): Sl
   })
   const result: (Slots | null)[] = [...steps]
   steps.forEach((step, i) => {
-    const after = asLoops(step)
-    if (!after) return
+    const loops = loopsOf(step.kernel)
+    if (!loops) return
+    const after = { ...step, kernel: loops }
     for (let link = 0; link < after.inputs.length; link++) {
       const o = after.inputs[link]!
       const j = 'slot' in o ? maker.get(o.slot) : undefined
@@ -32,12 +33,6 @@ export function chained(steps: readonly Slots[], outputs: readonly number[]): Sl
     }
   })
   return result.filter((step) => step !== null)
-}
-
-function asLoops(step: Slots): Loops | null {
-  const { kernel } = step
-  if (kernel.kind === 'fused') return { ...step, kernel }
-  return kernel.kind === 'map' && sizeOf(kernel.out) > 0 ? { ...step, kernel: asFused(kernel) } : null
 }
 
 /** Whether the loops read the result of `first` place by place, each row within a part of it. */

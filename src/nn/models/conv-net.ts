@@ -16,6 +16,7 @@ import {
   type ModelOutput,
   type Norm,
 } from './model.ts'
+import { normsOf } from './parts.ts'
 
 /** Convolution 3x3 (padding 1, no bias), batch normalisation, relu, and where `pool` is set a max pooling by 2. */
 export interface Stage {
@@ -141,9 +142,7 @@ export class ConvNet extends Model {
   }
 
   override norms(): Record<string, Norm> {
-    return Object.fromEntries(
-      this.#stages.map(({ bn: { weight, bias } }, i) => [stageName(i), { weight, bias }]),
-    )
+    return normsOf(this.#stages.map(({ bn }) => bn))
   }
 }
 

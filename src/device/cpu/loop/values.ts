@@ -1,5 +1,6 @@
 import { DeviceError } from '../../../errors.ts'
 import { coordinatesIn } from '../../coordinates.ts'
+import { NAMES } from '../../text/text.ts'
 import { emitExpression } from '../expression.ts'
 import { f32, type V128 } from '../wasm/expr.ts'
 import type { Func } from '../wasm/func.ts'
@@ -40,9 +41,6 @@ export class Scope {
     this.#known.set(operand, value)
   }
 }
-
-/** Names of a formula's operands. */
-export const NAMES = 'abcdefgh'
 
 /** Writes the code of operands. */
 export class Values {
