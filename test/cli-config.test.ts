@@ -73,6 +73,20 @@ describe('a configuration file', () => {
       /^config: .*bad\.yaml:1: there is no dkd\.bta\. Did you mean dkd\.beta\?/,
     ],
   ]
+  test.each([
+    [
+      ['--schedule', 'plateau'],
+      'schedule plateau: it waits for a better validation accuracy, got no validation set.',
+    ],
+    [['--step-size', '0.5'], 'step-size: cosine has none, got 0.5. Leave it out, or choose step.'],
+    [['--mixup', '0.4', '--losses', 'crd'], 'mixup: crd goes by single images, which mixed ones are not'],
+    [['--classes', 'coarse'], 'loadDataset: glyphs has no such option, got labels coarse.'],
+  ])('%j is refused', async (flags, message) => {
+    const { code, err } = await kdgrad(['distill', ...flags])
+    expect(err).toContain(message)
+    expect(code).toBe(2)
+  })
+
   test.each(cases)('%j is refused with its line', async (text, message) => {
     const { code, err } = await kdgrad(['distill', '--config', written('bad.yaml', text)])
     expect(err).toMatch(message)

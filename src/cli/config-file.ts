@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command, Option } from 'commander'
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { UsageError } from '../errors.ts'
+import { kebab } from './kebab.ts'
 import { unknownName } from './suggest.ts'
 
 /** A value that a configuration file gives to an option. */
@@ -108,6 +109,3 @@ function parsed(option: Option, text: string, place: string): unknown {
     )
   }
 }
-
-const kebab = (name: string) =>
-  name.includes('.') ? name : name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { datasetNames } from '../data/index.ts'
 import { UsageError } from '../errors.ts'
 import { type AnyLoss, losses } from '../losses/index.ts'
@@ -17,6 +17,9 @@ export interface DistillFlags extends LossFlags, TrainingFlags, TeacherFlags {
   readonly resume?: string
   readonly dataset: string
   readonly dataDir?: string
+  readonly classes?: 'fine' | 'coarse'
+  readonly layout?: 'NHWC' | 'NCHW'
+  readonly testFraction?: number
   readonly trainImages?: number
   readonly testImages?: number
   readonly val?: number
@@ -52,6 +55,13 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option(
       '--data-dir <folder>',
       'where the files of a data set are (default: where kdgrad data fetch puts them)',
+    )
+    .addOption(new Option('--classes <which>', "CIFAR-100's classes (fine)").choices(['fine', 'coarse']))
+    .addOption(new Option('--layout <order>', 'where the channels of npz are').choices(['NHWC', 'NCHW']))
+    .option(
+      '--test-fraction <share>',
+      'of npz and folder without test images: the share that becomes them',
+      share,
     )
     .option('--train-images <n>', 'images that the teacher sees (glyphs: 3000; else all)', count)
     .option('--test-images <n>', 'images of the built-in set that all are judged on (2000)', count)

@@ -35,12 +35,21 @@ export function dataOf(flags: DistillFlags): Data {
     )
   const { trainImages, testImages } = flags
   const random = new Random(0).fork('data')
+  const how = {
+    ...(flags.classes === undefined ? {} : { labels: flags.classes }),
+    ...(flags.layout === undefined ? {} : { layout: flags.layout }),
+    ...(flags.testFraction === undefined ? {} : { testFraction: flags.testFraction }),
+  }
   const loaded = builtIn
     ? loadDataset(name, {
+        ...how,
         ...(trainImages === undefined ? {} : { trainImages }),
         ...(testImages === undefined ? {} : { testImages }),
       })
-    : loadDataset(name, { folder: flags.dataDir ?? fetched(name) })
+    : loadDataset(name, {
+        ...how,
+        folder: flags.dataDir ?? fetched(name),
+      })
   const fewer = (dataset: Dataset, images: number | undefined, flag: string) => {
     if (builtIn || images === undefined) return dataset
     checkImages(flag, images, dataset)
@@ -84,9 +93,13 @@ export function experimentOf(
 ): Experiment {
   if (recipe.studentImages !== undefined) checkImages('labels', recipe.studentImages, train)
   const student = trainingOf(flags, recipe.student.epochs)
-  if (validation === undefined && (flags.patience ?? flags.teacherPatience) !== undefined)
+  const waiting = [
+    ...((flags.patience ?? flags.teacherPatience) === undefined ? [] : ['patience']),
+    ...([flags.schedule, flags.teacherSchedule].includes('plateau') ? ['schedule plateau'] : []),
+  ]
+  if (validation === undefined && waiting.length > 0)
     throw new UsageError(
-      'patience: it waits for a better validation accuracy, got no validation set. Add --val 0.1.',
+      `${waiting[0]}: it waits for a better validation accuracy, got no validation set. Add --val 0.1.`,
     )
   return {
     train,
@@ -114,7 +127,7 @@ function maker(
   const make = models.get(oneOf(role, name, [...models.keys()]))!
   const options = {
     inChannels: shape[0],
-    size: shape[1],
+    size: [shape[1], shape[2]] as const,
     classes,
     ...(dropout === undefined ? {} : { dropout }),
   }

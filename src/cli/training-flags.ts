@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../errors.ts'
 import { augmentationNames } from '../train/augmentations.ts'
 import { optimizerNames, scheduleNames, type Training } from '../train/training.ts'
-import { count, nonNegative, positive, shareBelowOne, whole } from './numbers.ts'
+import { kebab } from './kebab.ts'
+import { count, nonNegative, positive, share, shareBelowOne, whole } from './numbers.ts'
 
 /** How a network is trained, as far as flags say it. */
 export interface TrainingFlags {
@@ -10,6 +11,7 @@ export interface TrainingFlags {
   readonly steps?: number
   readonly batch: number
   readonly augment?: readonly string[]
+  readonly mixup?: number
   readonly lr: number
   readonly optimizer: Training['optimizer']
   readonly momentum?: number
@@ -17,7 +19,10 @@ export interface TrainingFlags {
   readonly schedule: NonNullable<Training['schedule']>
   readonly warmupSteps?: number
   readonly milestones?: readonly number[]
+  readonly stepSize?: number
   readonly gamma?: number
+  readonly power?: number
+  readonly plateauPatience?: number
   readonly clipNorm?: number
   readonly clipValue?: number
   readonly ema?: number
@@ -49,6 +54,7 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
       `what ${of} epochs make of the images: ${augmentationNames.join(', ')}, with sizes as in crop:4,flip`,
       (text) => text.split(',').map((entry) => entry.trim()),
     )
+    .option(`${flag('mixup')} <alpha>`, `mixes ${of} images, by shares of Beta(alpha, alpha)`, positive)
     .option(`${flag('lr')} <rate>`, `${of} learning rate`, positive, defaults.lr)
     .addOption(
       new Option(`${flag('optimizer')} <name>`, `${of} optimiser`).choices(optimizerNames).default('adam'),
@@ -66,10 +72,17 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
       'shares of the run at which multistep lowers the rate (0.625,0.75,0.875)',
       shares,
     )
+    .option(`${flag('step-size')} <share>`, 'share of the run after which step lowers the rate (1/3)', share)
     .option(
       `${flag('gamma')} <g>`,
-      'what multistep multiplies the rate by, and exponential by the end (0.1)',
+      'what step, multistep and plateau multiply the rate by, and exponential by the end (0.1)',
       nonNegative,
+    )
+    .option(`${flag('power')} <p>`, 'power of polynomial (1)', positive)
+    .option(
+      `${flag('plateau-patience')} <n>`,
+      'judgements without a better validation accuracy that plateau puts up with (2)',
+      whole,
     )
     .option(`${flag('clip-norm')} <n>`, 'longest gradient', positive)
     .option(`${flag('clip-value')} <n>`, 'largest element of a gradient', positive)
@@ -95,13 +108,15 @@ function shares(text: string): readonly number[] {
 /** Flags as a training; `epochs` are the recipe's. */
 export function trainingOf(flags: TrainingFlags, epochs: number): Training {
   refuseIdle(flags)
-  const { optimizer, schedule, steps, augment, momentum, weightDecay, warmupSteps, milestones, gamma } = flags
+  const { optimizer, schedule, steps, augment, mixup, momentum, weightDecay } = flags
+  const { warmupSteps, milestones, stepSize, gamma, power, plateauPatience } = flags
   const { clipNorm, clipValue, patience, ema: averaging } = flags
   return {
     epochs: flags.epochs ?? epochs,
     steps,
     batchSize: flags.batch,
     augment,
+    mixup,
     learningRate: flags.lr,
     optimizer,
     momentum,
@@ -109,7 +124,10 @@ export function trainingOf(flags: TrainingFlags, epochs: number): Training {
     schedule,
     warmupSteps,
     milestones,
+    stepSize,
     gamma,
+    power,
+    plateauPatience,
     clipNorm,
     clipValue,
     averaging,
@@ -148,15 +166,19 @@ export function withoutLesser<F extends TrainingFlags & TeacherFlags>(
 }
 
 /** Settings that the chosen optimiser or schedule does not look at would be taken for what they are not. */
-function refuseIdle({ optimizer, schedule, momentum, warmupSteps, milestones, gamma }: TrainingFlags): void {
-  const idle = (name: string, value: unknown, of: readonly string[], chosen: string) => {
-    if (value !== undefined && !of.includes(chosen))
+function refuseIdle(flags: TrainingFlags): void {
+  const idle = (name: keyof TrainingFlags, of: readonly string[], chosen: string) => {
+    if (flags[name] !== undefined && !of.includes(chosen))
       throw new UsageError(
-        `${name}: ${chosen} has none, got ${String(value)}. Leave it out, or choose ${of.join(' or ')}.`,
+        `${kebab(name)}: ${chosen} has none, got ${String(flags[name])}. Leave it out, or choose ${of.join(' or ')}.`,
       )
   }
-  idle('momentum', momentum, ['sgd', 'rmsprop'], optimizer)
-  idle('warmup-steps', warmupSteps, ['warmup-cosine'], schedule)
-  idle('milestones', milestones, ['multistep'], schedule)
-  idle('gamma', gamma, ['multistep', 'exponential'], schedule)
+  const { optimizer, schedule } = flags
+  idle('momentum', ['sgd', 'rmsprop'], optimizer)
+  idle('warmupSteps', ['warmup-cosine'], schedule)
+  idle('milestones', ['multistep'], schedule)
+  idle('stepSize', ['step'], schedule)
+  idle('gamma', ['step', 'multistep', 'exponential', 'plateau'], schedule)
+  idle('power', ['polynomial'], schedule)
+  idle('plateauPatience', ['plateau'], schedule)
 }

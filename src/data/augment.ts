@@ -14,16 +14,13 @@ export const compose =
   (image, shape, random) =>
     augmentations.reduce((view, augment) => augment(view, shape, random), image)
 
-/**
- * A view of each image at `indices`, [N, C, H, W]. `random` names the epoch, `new Random(seed).fork(epoch)`: a view is a
- * function of it and of the sample's index, whoever else is in the batch, so that it can be replayed.
- */
-export function viewsOf(
+/** The pixels of `viewsOf`, flat. */
+export function viewPixels(
   { images, shape }: Dataset,
   indices: ArrayLike<number>,
   augment: Augmentation,
   random: Random,
-): Tensor {
+): Float32Array {
   const pixels = shape[0] * shape[1] * shape[2]
   const views = new Float32Array(indices.length * pixels)
   for (let i = 0; i < indices.length; i++) {
@@ -31,7 +28,20 @@ export function viewsOf(
     const image = images.subarray(index * pixels, (index + 1) * pixels)
     views.set(augment(image, shape, random.fork(index)), i * pixels)
   }
-  return tensor(views, [indices.length, ...shape])
+  return views
+}
+
+/**
+ * A view of each image at `indices`, [N, C, H, W]. `random` names the epoch, `new Random(seed).fork(epoch)`: a view is a
+ * function of it and of the sample's index, whoever else is in the batch, so that it can be replayed.
+ */
+export function viewsOf(
+  dataset: Dataset,
+  indices: ArrayLike<number>,
+  augment: Augmentation,
+  random: Random,
+): Tensor {
+  return tensor(viewPixels(dataset, indices, augment, random), [indices.length, ...dataset.shape])
 }
 
 /** What a part of a view that lies outside of the image, or is cut out, is filled with: a value per channel. */

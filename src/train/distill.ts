@@ -75,7 +75,9 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
   for (const seed of seeds) {
     const data = studentDataOf(experiment, seed)
     // The teacher never changes; where it sees the same images every epoch, once is enough.
-    if (!signal?.aborted && !experiment.student.augment?.length) known.teacher = await logitsOf(teacher, data)
+    const { augment, mixup } = experiment.student
+    if (!signal?.aborted && !augment?.length && mixup === undefined)
+      known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
       const training = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
       const student = experiment.makeStudent(seed)
@@ -124,7 +126,7 @@ function preparer(experiment: Experiment, teacher: Model, known: Known) {
     student: Model,
     data: Dataset,
     seed: number,
-    { batchSize, augment = [] }: Training,
+    { batchSize, augment = [], mixup }: Training,
   ): Trainee => {
     const unknown = () => new Float32Array(data.size * data.classes)
     return traineeOf(method, {
@@ -134,6 +136,7 @@ function preparer(experiment: Experiment, teacher: Model, known: Known) {
       teacherLogits: () => known.teacher ?? unknown(),
       formerSelfLogits: () => known.formerSelf ?? unknown(),
       augment: augmentationOf(augment, data),
+      mixup,
       random: new Random(seed).fork('supplies'),
       makePeer: () => experiment.makeStudent(new Random(seed).fork('peer').integer(2 ** 31)),
       batchSize,

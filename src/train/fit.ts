@@ -29,8 +29,8 @@ export interface FitOptions {
   /** Ends within an epoch after so many steps; whole epochs where left out. */
   readonly steps?: number | undefined
   readonly batchSize: number
-  /** Learning rate of a step, counted from 0. */
-  readonly schedule: (step: number, steps: number) => number
+  /** Learning rate of a step, counted from 0, given the epochs before it. */
+  readonly schedule: (step: number, steps: number, history: readonly EpochMetrics[]) => number
   /** Momentum of a step, where it is not the same for all; for optimisers that have one. */
   readonly momentum?: ((step: number, steps: number) => number) | undefined
   /** Orders the batches. */
@@ -172,7 +172,7 @@ class Fit {
   async #step(indices: readonly number[]): Promise<void> {
     const { optimizer, schedule, momentum, epochs, checkpointEvery, onStep, onCheckpoint } = this.#options
     const step = optimizer.steps
-    optimizer.lr = schedule(step, this.#steps)
+    optimizer.lr = schedule(step, this.#steps, this.history)
     if (momentum && optimizer.momentum > 0) optimizer.momentum = momentum(step, this.#steps)
     const { total, terms } = this.#options.loss({ indices, progress: { epoch: this.#epoch, epochs, step } })
     const parts = Object.entries(terms)
@@ -230,7 +230,7 @@ class Fit {
       epoch: this.#epoch,
       ...this.#sums.means(),
       // Not the optimiser's: that of a run which goes on here has not been set yet.
-      learningRate: schedule(optimizer.steps - 1, this.#steps),
+      learningRate: schedule(optimizer.steps - 1, this.#steps, this.history),
       ...judgement,
     }
     this.history = [...this.history, metrics]

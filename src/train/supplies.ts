@@ -1,12 +1,13 @@
-import { type Augmentation, viewsOf } from '../data/augment.ts'
-import { imagesOf, labelsOf } from '../data/batch.ts'
-import type { Dataset } from '../data/dataset.ts'
+import { type Augmentation, viewPixels } from '../data/augment.ts'
+import { labelsOf } from '../data/batch.ts'
+import { type Dataset, subset } from '../data/dataset.ts'
 import { partnersOf, strongViews } from '../data/views.ts'
 import type { AnyBatch, Need, Progress, Side, Supplies } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { tapped } from '../nn/taps.ts'
 import type { Random } from '../random.ts'
 import { type Tensor, tensor } from '../tensor.ts'
+import { type Mix, mixedImages } from './mixed.ts'
 
 /** Logits of a network that no longer changes, for every sample of the training set, [size * classes]. */
 export type KnownLogits = Float32Array
@@ -26,7 +27,9 @@ export interface Sources {
   readonly teacherFeatures: boolean
   /** What an epoch makes of its images; as they are where left out. */
   readonly augment: Augmentation | undefined
-  /** Draws augmentations, views and partners. */
+  /** Mixes the images of a step, by shares drawn from Beta(mixup, mixup); they stay single where left out. */
+  readonly mixup?: number | undefined
+  /** Draws augmentations, mixtures, views and partners. */
   readonly random: Random
 }
 
@@ -77,34 +80,52 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
   }),
 }
 
-/** The batch of one step, with all that is needed. Builds graph and computes nothing. */
-export function batchOf(sources: Sources, needs: ReadonlySet<Need>, pick: StepPick): AnyBatch {
+/**
+ * The batch of one step, with all that is needed, and where the images are mixed, what their labels are. Builds graph and
+ * computes nothing.
+ */
+export function batchOf(
+  sources: Sources,
+  needs: ReadonlySet<Need>,
+  pick: StepPick,
+): AnyBatch & { readonly mix?: Mix } {
   const { student, teacher, taps, teacherFeatures } = sources
-  const images = imagesFor(sources, pick.indices, pick.progress)
+  const { images, mix } = stepImages(sources, pick)
   const step: Step = {
     ...pick,
     images,
     student: tapped(student, images, taps.student),
     teacher: once(() =>
       // Logits that are known are those of the images as they are.
-      teacherFeatures || sources.augment
+      teacherFeatures || sources.augment || mix
         ? tapped(teacher, images, taps.teacher)
         : { logits: rowsOf(sources.teacherLogits(), pick.indices, sources.data.classes) },
     ),
   }
   const supplied = [...needs].map((need) => [need, suppliers[need](sources, step)] as const)
   // The warm-up of weights counts epochs, whatever the losses need.
-  return { student: step.student, progress: pick.progress, ...Object.fromEntries(supplied) }
+  const { progress } = pick
+  return { student: step.student, progress, ...(mix ? { mix } : {}), ...Object.fromEntries(supplied) }
 }
 
-function imagesFor(
+function stepImages(sources: Sources, { indices, progress }: StepPick): { images: Tensor; mix?: Mix } {
+  const { data, mixup, random } = sources
+  if (mixup === undefined) return { images: imagesFor(sources, indices, progress) }
+  const pixels = pixelsFor(sources, indices, progress)
+  return mixedImages(data, indices, pixels, mixup, random.fork('mixup').fork(progress.step))
+}
+
+const imagesFor = (sources: Sources, indices: ArrayLike<number>, progress: Progress): Tensor =>
+  tensor(pixelsFor(sources, indices, progress), [indices.length, ...sources.data.shape])
+
+function pixelsFor(
   { data, augment, random }: Sources,
   indices: ArrayLike<number>,
   { epoch }: Progress,
-): Tensor {
+): Float32Array {
   return augment
-    ? viewsOf(data, indices, augment, random.fork('augmentation').fork(epoch))
-    : imagesOf(data, indices)
+    ? viewPixels(data, indices, augment, random.fork('augmentation').fork(epoch))
+    : subset(data, indices).images
 }
 
 function lastMap({ features = {} }: Side): Tensor {

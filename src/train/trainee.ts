@@ -8,6 +8,7 @@ import { tapped } from '../nn/taps.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Predict } from './evaluate.ts'
 import type { ChosenTerm, Method } from './method.ts'
+import { checkMixable, onMixed } from './mixed.ts'
 import { batchOf, type Sources, type StepPick } from './supplies.ts'
 
 /** A student with everything that its method trains beside it, ready for the first step. */
@@ -49,6 +50,7 @@ const FEATURES: readonly Need[] = ['teacherClassifier', 'classMaps', 'teacherNor
 export function traineeOf({ id, terms }: Method, options: TraineeOptions): Trainee {
   const { data, student, batchSize, seed, makePeer } = options
   const needs = new Set(terms.flatMap(({ loss }) => loss.needs))
+  if (options.mixup !== undefined) checkMixable(id, needs)
   const named = terms.map(({ params }) => tapsOf(params))
   const sources: Sources = {
     ...options,
@@ -71,7 +73,13 @@ export function traineeOf({ id, terms }: Method, options: TraineeOptions): Train
     throw new ValueError(
       `train: every weight of ${id} is 0, got ${terms.map(({ loss }) => loss.id).join(', ')}. Give one another weight.`,
     )
-  const sum = combine(active.map(({ prepared: loss, weight, warmup }) => ({ loss, weight, warmup })))
+  const sum = combine(
+    active.map(({ prepared: loss, weight, warmup }) => ({
+      loss: options.mixup === undefined ? loss : onMixed(loss),
+      weight,
+      warmup,
+    })),
+  )
   const loss = (pick: StepPick) => sum(make(pick))
   const preliminary = prepared.flatMap(({ loss: { id }, prepared: { preliminary } }) =>
     preliminary && preliminary.epochs > 0

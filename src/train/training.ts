@@ -13,12 +13,16 @@ import {
   type OneCycle,
   type Optimizer,
   oneCycleLR,
+  polynomialLR,
+  ReduceLROnPlateau,
   RMSprop,
   type Schedule,
   SGD,
+  stepLR,
   warmupCosine,
 } from '../optim/index.ts'
 import type { Tensor } from '../tensor.ts'
+import type { EpochMetrics } from './fit.ts'
 
 /** How one network is trained. */
 export interface Training {
@@ -28,6 +32,8 @@ export interface Training {
   readonly batchSize: number
   /** What each epoch makes of its images, as in `['crop:4', 'flip']`; as they are where left out. */
   readonly augment?: readonly string[] | undefined
+  /** Mixes the images and labels of each step, by shares of Beta(mixup, mixup); none where left out. */
+  readonly mixup?: number | undefined
   /** Where the schedule starts from, or the highest of one that climbs. */
   readonly learningRate: number
   readonly optimizer: OptimizerName
@@ -41,8 +47,14 @@ export interface Training {
   readonly warmupSteps?: number | undefined
   /** Shares of the run after which the rate is multiplied by `gamma`, of `multistep`. Default 5/8, 3/4, 7/8. */
   readonly milestones?: readonly number[] | undefined
-  /** Of multistep and exponential. Default 0.1. */
+  /** Share of the run after which, again and again, `step` multiplies the rate by `gamma`. Default 1/3. */
+  readonly stepSize?: number | undefined
+  /** Of step, multistep, exponential and plateau. Default 0.1. */
   readonly gamma?: number | undefined
+  /** Of polynomial. Default 1. */
+  readonly power?: number | undefined
+  /** Judgements without a better validation accuracy that `plateau` puts up with. Default 2. */
+  readonly plateauPatience?: number | undefined
   /** Longest gradient, of all parameters as one vector; none where left out. */
   readonly clipNorm?: number | undefined
   /** Largest element of a gradient; none where left out. */
@@ -61,7 +73,10 @@ const DEFAULTS = {
   adagrad: { weightDecay: 0 },
 } as const
 const MILESTONES = [5 / 8, 3 / 4, 7 / 8]
+const STEP_SIZE = 1 / 3
 const GAMMA = 0.1
+const POWER = 1
+const PLATEAU_PATIENCE = 2
 
 // What follows is given settings with their defaults written out: see `settingsInForce`.
 
@@ -89,13 +104,30 @@ const schedules = {
     linearLR(learningRate, { startFactor: 1, endFactor: 0, totalIters }),
   multistep: ({ learningRate, milestones = [], gamma = 1 }, steps) =>
     multiStepLR(learningRate, { milestones: milestones.map((share) => Math.round(share * steps)), gamma }),
+  step: ({ learningRate, stepSize = 1, gamma = 1 }, steps) =>
+    stepLR(learningRate, { stepSize: Math.max(1, Math.round(stepSize * steps)), gamma }),
+  polynomial: ({ learningRate, power = 1 }, totalIters) => polynomialLR(learningRate, { totalIters, power }),
+  // Made anew from what has been judged so far, so that there is nothing to remember for a run that goes on.
+  plateau: ({ learningRate, gamma = 1, plateauPatience = 0 }, _, history) => {
+    const made = new ReduceLROnPlateau(learningRate, {
+      mode: 'max',
+      factor: gamma,
+      patience: plateauPatience,
+    })
+    for (const { validationAccuracy } of history)
+      if (validationAccuracy !== undefined) made.observe(validationAccuracy)
+    return made
+  },
   'one-cycle': ({ learningRate }, totalSteps) => oneCycleLR({ maxLr: learningRate, totalSteps }),
   'warmup-cosine': ({ learningRate, warmupSteps = 0 }, steps) =>
     warmupCosine(learningRate, {
       warmupIters: Math.min(warmupSteps, steps - 1),
       tMax: Math.max(1, steps - warmupSteps),
     }),
-} as const satisfies Record<string, (training: Training, steps: number) => Schedule | OneCycle>
+} as const satisfies Record<
+  string,
+  (training: Training, steps: number, history: History) => Schedule | OneCycle
+>
 
 export type OptimizerName = keyof typeof optimizers
 export type ScheduleName = keyof typeof schedules
@@ -104,14 +136,19 @@ export const scheduleNames = Object.keys(schedules) as ScheduleName[]
 
 /** The optimiser's and the schedule's settings, defaults written out; nothing of what they do not look at. */
 export function settingsInForce(training: Training): Partial<Training> {
-  const { optimizer, schedule = 'cosine', momentum, weightDecay, warmupSteps, milestones, gamma } = training
+  const { optimizer, schedule = 'cosine', momentum, weightDecay, warmupSteps, milestones } = training
+  const { stepSize, gamma, power, plateauPatience } = training
   const defaults = DEFAULTS[optimizer]
+  const of = (...names: readonly ScheduleName[]) => names.includes(schedule)
   return {
     ...('momentum' in defaults ? { momentum: momentum ?? defaults.momentum } : {}),
     weightDecay: weightDecay ?? defaults.weightDecay,
-    ...(schedule === 'warmup-cosine' ? { warmupSteps: warmupSteps ?? 0 } : {}),
-    ...(schedule === 'exponential' ? { gamma: gamma ?? GAMMA } : {}),
-    ...(schedule === 'multistep' ? { milestones: milestones ?? MILESTONES, gamma: gamma ?? GAMMA } : {}),
+    ...(of('warmup-cosine') ? { warmupSteps: warmupSteps ?? 0 } : {}),
+    ...(of('multistep') ? { milestones: milestones ?? MILESTONES } : {}),
+    ...(of('step') ? { stepSize: stepSize ?? STEP_SIZE } : {}),
+    ...(of('step', 'multistep', 'exponential', 'plateau') ? { gamma: gamma ?? GAMMA } : {}),
+    ...(of('polynomial') ? { power: power ?? POWER } : {}),
+    ...(of('plateau') ? { plateauPatience: plateauPatience ?? PLATEAU_PATIENCE } : {}),
   }
 }
 
@@ -126,9 +163,11 @@ export function optimizerOf(training: Training, parameters: readonly Tensor[]): 
   return optimizer
 }
 
+type History = readonly Pick<EpochMetrics, 'validationAccuracy'>[]
+
 /** Learning rate and, where the schedule moves it, momentum of a step of a run of so many. */
 export interface Course {
-  readonly schedule: (step: number, steps: number) => number
+  readonly schedule: (step: number, steps: number, history: History) => number
   readonly momentum?: (step: number, steps: number) => number
 }
 
@@ -136,16 +175,17 @@ export interface Course {
 export function courseOf(training: Training): Course {
   const { schedule: name = 'cosine' } = training
   const settings = { ...training, ...settingsInForce(training) }
-  const made = new Map<number, Schedule | OneCycle>()
-  const of = (steps: number) => {
-    const known = made.get(steps) ?? schedules[name](settings, steps)
-    made.set(steps, known)
+  const made = new Map<string, Schedule | OneCycle>()
+  const of = (steps: number, history: History) => {
+    const key = `${steps} ${name === 'plateau' ? history.length : ''}`
+    const known = made.get(key) ?? schedules[name](settings, steps, history)
+    made.set(key, known)
     return known
   }
   return {
-    schedule: (step, steps) => of(steps).at(step),
+    schedule: (step, steps, history) => of(steps, history).at(step),
     ...(name === 'one-cycle'
-      ? { momentum: (step: number, steps: number) => (of(steps) as OneCycle).momentumAt(step) }
+      ? { momentum: (step: number, steps: number) => (of(steps, []) as OneCycle).momentumAt(step) }
       : {}),
   }
 }

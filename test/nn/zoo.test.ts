@@ -95,6 +95,12 @@ test('every model but the small ones is specified above', () => {
   expect([...models.keys()].slice(5)).toEqual(specified.map(([name]) => name))
 })
 
+test.each([...models.keys()].slice(0, 5))('%s takes images that are not square', (name) => {
+  const model = shapesOnly(() => models.get(name)!({ seed: 0, inChannels: 2, classes: 4, size: [20, 28] }))
+  expect(model.eval().forward(zeros([3, 2, 20, 28])).logits.shape).toEqual([3, 4])
+  expect(() => model.forward(zeros([3, 2, 28, 20]))).toThrow('Expected [N, 2, 20, 28]')
+})
+
 test('resnet8x4 with 10 classes has 1,210,410 parameters', () => {
   expect(summary(models.get('resnet8x4')!, { classes: 10 }).parameters).toBe(1_210_410)
 })

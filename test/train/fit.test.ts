@@ -196,9 +196,37 @@ describe('every schedule and optimiser by name', () => {
       schedule,
       warmupSteps: 3,
     }).schedule
-    const rates = Array.from({ length: 20 }, (_, step) => at(step, 20))
+    const rates = Array.from({ length: 20 }, (_, step) => at(step, 20, []))
     expect(rates.every((rate) => rate >= 0 && rate <= 0.1 + 1e-12)).toBe(true)
     expect(Math.max(...rates)).toBeGreaterThan(0.09)
+  })
+
+  test('plateau goes by the validation accuracies so far', () => {
+    const at = courseOf({
+      epochs: 9,
+      batchSize: 1,
+      learningRate: 0.1,
+      optimizer: 'adam',
+      schedule: 'plateau',
+      gamma: 0.5,
+      plateauPatience: 1,
+    }).schedule
+    const judged = [50, 60, undefined, 60, 59, 61, 61, 61].map((validationAccuracy) =>
+      validationAccuracy === undefined ? {} : { validationAccuracy },
+    )
+    const rates = judged.map((_, epochs) => at(epochs, 9, judged.slice(0, epochs + 1)))
+    expect(rates).toEqual([0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025])
+  })
+
+  test.each([
+    ['step', { stepSize: 0.25, gamma: 0.5 }, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]],
+    ['polynomial', { power: 2 }, [8, 7, 6, 5, 4, 3, 2, 1].map((left) => 0.1 * (left / 8) ** 2)],
+  ] as const)('%s goes down over the run', (schedule, settings, wanted) => {
+    const training = { epochs: 1, batchSize: 1, learningRate: 0.1, optimizer: 'adam', ...settings } as const
+    const at = courseOf({ ...training, schedule }).schedule
+    wanted.forEach((rate, step) => {
+      expect(at(step, 8, [])).toBeCloseTo(rate, 12)
+    })
   })
 
   test.each(optimizerNames)('%s', async (optimizer) => {

@@ -4,7 +4,7 @@ import { checkCounts } from '../init.ts'
 import type { Linear } from '../layers/linear.ts'
 import type { Sequential } from '../layers/sequential.ts'
 import { meanClassMaps } from './class-maps.ts'
-import { type Classified, type Image, Model, type ModelOptions, type ModelOutput } from './model.ts'
+import { type Classified, type Image, Model, type ModelOptions, type ModelOutput, sidesOf } from './model.ts'
 
 /** What a stage gives. */
 export interface Staged {
@@ -38,8 +38,9 @@ export abstract class Cnn extends Model {
   /** `stride` is the product of all strides. */
   constructor({ inChannels = 3, classes = 100, size = 32 }: ModelOptions, stride: number) {
     super()
-    checkCounts('model', { inChannels, classes, size })
-    this.image = [inChannels, size, size]
+    const [height, width] = sidesOf(size)
+    checkCounts('model', { inChannels, classes, height, width })
+    this.image = [inChannels, height, width]
     this.classes = classes
     this.#stride = stride
     this.#checkSize(this.image)

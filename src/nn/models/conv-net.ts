@@ -15,6 +15,7 @@ import {
   type ModelOptions,
   type ModelOutput,
   type Norm,
+  sidesOf,
 } from './model.ts'
 import { normsOf } from './parts.ts'
 
@@ -53,17 +54,18 @@ export class ConvNet extends Model {
 
   constructor(plan: ConvNetPlan, { seed, inChannels = 1, classes = 10, size = 28 }: ModelOptions) {
     super()
-    checkCounts('model', { inChannels, classes, size })
+    let [height, width] = sidesOf(size)
+    checkCounts('model', { inChannels, classes, height, width })
     if (plan.stages.length === 0)
       throw new ValueError('model: there must be at least one stage, got none. Name its channels.')
     const random = new Random(seed)
-    this.image = [inChannels, size, size]
+    this.image = [inChannels, height, width]
     this.#head = plan.head
-    let side = size
     this.#stages = plan.stages.map(({ channels, stride = 1, pool = false }, i) => {
-      side = Math.floor((side - 1) / stride) + 1
-      if (pool) side = Math.floor(side / 2)
-      if (side < 1)
+      const after = (side: number) => Math.floor((Math.floor((side - 1) / stride) + 1) / (pool ? 2 : 1))
+      height = after(height)
+      width = after(width)
+      if (height < 1 || width < 1)
         throw new ShapeError(
           `model: nothing is left of the images after stage ${i + 1}, got ${show(this.image)}. Use larger images or fewer stages.`,
         )
@@ -76,14 +78,17 @@ export class ConvNet extends Model {
         pool,
       }
     })
-    let width = plan.stages.at(-1)!.channels * (plan.head === 'flatten' ? side * side : 1)
+    let features = plan.stages.at(-1)!.channels * (plan.head === 'flatten' ? height * width : 1)
     if (plan.dropout)
       this.#dropout = this.child('dropout', new Dropout(plan.dropout, { random: random.fork('dropout') }))
     if (plan.hidden !== undefined) {
-      this.#hidden = this.child('hidden', new Linear(width, plan.hidden, { random: random.fork('hidden') }))
-      width = plan.hidden
+      this.#hidden = this.child(
+        'hidden',
+        new Linear(features, plan.hidden, { random: random.fork('hidden') }),
+      )
+      features = plan.hidden
     }
-    this.#fc = this.child('fc', new Linear(width, classes, { random: random.fork('fc') }))
+    this.#fc = this.child('fc', new Linear(features, classes, { random: random.fork('fc') }))
   }
 
   /**

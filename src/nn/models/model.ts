@@ -61,6 +61,10 @@ export abstract class Model extends Module {
 const lacking = (what: string, method: string) =>
   new ValueError(`model: it has no ${what}, got a loss that needs one. Define ${method} in the model.`)
 
+/** Height and width of what `size` says. */
+export const sidesOf = (size: number | readonly [number, number]): readonly [number, number] =>
+  typeof size === 'number' ? [size, size] : size
+
 /** What every model can be asked for. */
 export interface ModelOptions {
   /** Fixes the first weights and the dropout masks. */
@@ -68,8 +72,8 @@ export interface ModelOptions {
   /** Channels of the images. */
   readonly inChannels?: number
   readonly classes?: number
-  /** Height and width of the images. */
-  readonly size?: number
+  /** Height and width of the images; one number where they are square. */
+  readonly size?: number | readonly [height: number, width: number]
   /** Probability of the dropout of models that have one; others take none. */
   readonly dropout?: number
 }
