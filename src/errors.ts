@@ -27,6 +27,9 @@ export class ShapeError extends KdgradError {}
 /** A value outside an operation's domain: a label out of range, a temperature of zero, a dtype that does not fit. */
 export class ValueError extends KdgradError {}
 
+/** A training run whose loss or gradient is not finite any more. */
+export class DivergedError extends ValueError {}
+
 /** A device that is absent, that failed, or that cannot do what was asked. */
 export class DeviceError extends KdgradError {}
 

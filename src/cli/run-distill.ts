@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
+import { ValueError } from '../errors.ts'
 import { checkExperiment, distill } from '../train/distill.ts'
 import {
   type Experiment,
@@ -57,6 +58,7 @@ export async function runDistill(
   for (const signal of SIGNALS) process.once(signal, interrupt)
   const view = process.stdout.isTTY ? terminalProgress() : plainProgress((line) => console.log(line))
   const finished: RunRecord[] = [...state.finished]
+  const diverged: string[] = []
   try {
     await distill(experiment, {
       signal: abort.signal,
@@ -82,6 +84,11 @@ export async function runDistill(
           }))
             console.log(`Warning: ${warning}`)
         },
+        onDiverged: ({ row, seed }, error) => {
+          view.stop()
+          diverged.push(`${row} (seed ${seed})`)
+          console.error(error.message)
+        },
         onCheckpoint: (reached) => folder.writeCheckpoint(reached, text),
       },
     })
@@ -95,7 +102,10 @@ export async function runDistill(
       `Interrupted: what was measured so far is in ${folder.path}; go on with --resume ${folder.path}`,
     )
     process.exitCode = INTERRUPTED
-  }
+  } else if (diverged.length > 0)
+    throw new ValueError(
+      `distill: ${diverged.length === 1 ? 'a run' : 'runs'} did not come to the end, got NaN or infinity in ${diverged.join(', ')}. The table is of the others.`,
+    )
 }
 
 /** The folder of a new run, or of the one to go on with, and how far that has come. */

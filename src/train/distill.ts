@@ -1,4 +1,5 @@
 import { balancedSubset, checkDataset, type Dataset } from '../data/dataset.ts'
+import { DivergedError } from '../errors.ts'
 import { ce } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { Random } from '../random.ts'
@@ -29,7 +30,9 @@ const hard: Method = { id: 'ce', terms: [{ loss: ce, params: {}, weight: 1, warm
 /**
  * Trains the teacher once, if any method needs one, then for every seed the student alone at three rates and distilled by every method: all
  * students of a seed start from the same weights and see the same batches in the same order. Stops after the step in
- * progress when the signal aborts; finished runs have been handed to the observer by then.
+ * progress when the signal aborts; finished runs have been handed to the observer by then. A run whose loss becomes NaN is
+ * over, and the others go on where the observer has `onDiverged`; but the teacher and the student alone, which others are
+ * taught by or compared with, end the experiment.
  *
  * `checkExperiment` says beforehand whether it can run.
  */
@@ -53,7 +56,14 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
     if (signal?.aborted) return undefined
     const result = weights
       ? await judgedOnly(name, trainee, weights, experiment.test)
-      : await trained(experiment, name, trainee, data, training, options, finished)
+      : await trained(experiment, name, trainee, data, training, options, finished).catch(
+          (error: unknown) => {
+            const alone = name.row === 'teacher' || name.row === aloneRow(1)
+            if (alone || !observer.onDiverged || !(error instanceof DivergedError)) throw error
+            observer.onDiverged(name, error)
+            return undefined
+          },
+        )
     if (!result) return undefined
     const record = recordOf(result)
     finished.push(record)

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts'
+import type { DivergedError } from '../errors.ts'
 import type { Model } from '../nn/models/model.ts'
 import type { Tensor } from '../tensor.ts'
 import type { EpochMetrics, StepProgress } from './fit.ts'
@@ -82,6 +83,8 @@ export interface Observer {
   onEpoch?(run: RunName, metrics: EpochMetrics, epochs: number): void
   /** Waited for before the next run starts. */
   onResult?(result: RunResult): void | Promise<void>
+  /** A run was stopped because its loss or a gradient became NaN or infinite; the others go on. */
+  onDiverged?(run: RunName, error: DivergedError): void
   /** Waited for: every `checkpointEvery` steps, after each run, and where it is ended early. */
   onCheckpoint?(state: ExperimentState): Promise<void>
 }

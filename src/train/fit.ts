@@ -1,5 +1,5 @@
 import { batches, type Dataset } from '../data/dataset.ts'
-import { show, ValueError } from '../errors.ts'
+import { DivergedError, show } from '../errors.ts'
 import { grad } from '../graph/grad.ts'
 import type { Combined } from '../losses/index.ts'
 import type { Module } from '../nn/module.ts'
@@ -82,7 +82,7 @@ export interface Fitted {
  * Trains the modules; goes on from `from` as if it had never stopped. They hold the moving average at the end, where
  * there is one.
  *
- * @throws ValueError where the loss or a gradient becomes NaN or infinite, naming the run, the step, the terms, and the operation and
+ * @throws DivergedError where the loss or a gradient becomes NaN or infinite, naming the run, the step, the terms, and the operation and
  * the sample that it came from. The modules are then as they were before that step.
  */
 export async function fit(options: FitOptions, from?: FitState): Promise<Fitted> {
@@ -193,7 +193,7 @@ class Fit {
     total: Tensor,
     terms: Readonly<Record<string, TermLoss>>,
     indices: readonly number[],
-  ): Promise<ValueError> {
+  ): Promise<DivergedError> {
     const { name, optimizer } = this.#options
     const values = Object.entries(terms).map(([id, { loss }]) => `${id} ${loss}`)
     const loss = await total.item()
@@ -201,7 +201,7 @@ class Fit {
     const what = Number.isFinite(loss)
       ? `a gradient of ${name} became NaN or infinite`
       : `the loss of ${name} became ${loss}`
-    return new ValueError(
+    return new DivergedError(
       `train: ${what} at step ${optimizer.steps + 1} of ${this.#steps}, epoch ${this.#epoch}, got ${values.join(', ')} and learning rate ${optimizer.lr}. ${cause}Lower the learning rate or a weight, or look at that term.`,
     )
   }
