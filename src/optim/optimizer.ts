@@ -3,8 +3,9 @@ import { DataError, ShapeError, show, ValueError } from '../errors.ts'
 import { assign, handOver, snapshot } from '../graph/assign.ts'
 import { grad } from '../graph/grad.ts'
 import { type Assignment, settle, updatesOf } from '../graph/updates.ts'
-import { readItem, realize } from '../graph/values.ts'
+import { realize } from '../graph/values.ts'
 import { topological } from '../graph/walk.ts'
+import { cat } from '../ops/indexing.ts'
 import { sameShape } from '../shape.ts'
 import { type AnyTensor, full, Tensor } from '../tensor.ts'
 import { checkSetting } from './settings.ts'
@@ -15,6 +16,15 @@ export interface OptimizerState {
   readonly steps: number
   /** PyTorch's names behind the parameter's number, for example `0.momentum_buffer`. */
   readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+/** What `stepIfFinite` did. */
+export interface GuardedStep {
+  /** False where the loss or a gradient was NaN or infinite. */
+  readonly stepped: boolean
+  readonly loss: number
+  /** The other scalars that it was given, in order. */
+  readonly terms: readonly number[]
 }
 
 /** What every optimiser hands to this one. */
@@ -132,20 +142,33 @@ export abstract class Optimizer {
    * @throws ValueError where it depends on no parameter, was stepped on before, or a step is still running.
    */
   async step(loss: Tensor, ...also: readonly AnyTensor[]): Promise<void> {
-    await this.#stepOn(loss, also, false)
+    await this.#stepOn(loss, (gradients, updates) => this.#apply(gradients, updates, [loss, ...also], null))
   }
 
   /**
    * As `step`, but where the loss or a gradient is NaN or infinite all stays as it was, so that the cause can be looked
-   * for. Reads one number back before it moves anything.
-   *
-   * @returns whether it stepped
+   * for. The loss and `terms`, scalars, come back as numbers: all in one read, before anything moves.
    */
-  stepIfFinite(loss: Tensor, ...also: readonly AnyTensor[]): Promise<boolean> {
-    return this.#stepOn(loss, also, true)
+  async stepIfFinite(loss: Tensor, ...terms: readonly Tensor[]): Promise<GuardedStep> {
+    const step = { stepped: false, loss: Number.NaN, terms: [] as readonly number[] }
+    await this.#stepOn(loss, async (gradients, updates) => {
+      const scalars = [finiteIn(loss, gradients), loss, ...terms]
+      const report = cat(scalars.map((scalar) => scalar.reshape([1])))
+      step.stepped = await this.#apply(gradients, updates, [loss, ...terms, report], async () => {
+        const [guard, value, ...others] = await report.data()
+        step.loss = value!
+        step.terms = others
+        return Number.isFinite(guard)
+      })
+      return step.stepped
+    })
+    return step
   }
 
-  async #stepOn(loss: Tensor, also: readonly AnyTensor[], guarded: boolean): Promise<boolean> {
+  async #stepOn(
+    loss: Tensor,
+    apply: (gradients: readonly Tensor[], updates: readonly Assignment[]) => Promise<boolean>,
+  ): Promise<void> {
     if (loss.size !== 1)
       throw new ShapeError(
         `${this.#name}: the loss must be a scalar, got ${show(loss.shape)}. Reduce it first, for example loss.mean().`,
@@ -161,12 +184,9 @@ export abstract class Optimizer {
         `${this.#name}: the loss depends on none of the parameters, got ${loss}. Compute it from the model that is trained.`,
       )
     const gradients = this.clip(grad(loss, this.parameters))
-    const guard = guarded ? finiteIn(loss, gradients) : null
-    const done = await this.#apply(gradients, updatesOf(nodes), [loss, ...also], guard)
-    if (!done) return false
+    if (!(await apply(gradients, updatesOf(nodes)))) return
     settle(nodes)
     stepped.add(loss)
-    return true
   }
 
   /**
@@ -188,15 +208,15 @@ export abstract class Optimizer {
     gradients: readonly Tensor[],
     updates: readonly Assignment[],
     also: readonly AnyTensor[],
-    guard: Tensor | null,
+    mayMove: (() => Promise<boolean>) | null,
   ): Promise<boolean> {
     if (this.#busy)
       throw new ValueError(`${this.#name}: a step is still running, got another. Await each step.`)
     this.#busy = true
     try {
       const assignments = [...this.update(gradients), ...updates]
-      await realize(...also, ...(guard ? [guard] : []), ...assignments.map(([, value]) => value))
-      if (guard && !Number.isFinite(await readItem(guard))) return false
+      await realize(...also, ...assignments.map(([, value]) => value))
+      if (mayMove && !(await mayMove())) return false
       // Waiting for a collection would let the computed values pile up.
       for (const [target, value] of assignments) handOver(target, value)
       this.#steps++

@@ -176,12 +176,11 @@ class Fit {
     if (momentum && optimizer.momentum > 0) optimizer.momentum = momentum(step, this.#steps)
     const { total, terms } = this.#options.loss({ indices, progress: { epoch: this.#epoch, epochs, step } })
     const parts = Object.entries(terms)
-    const stepped = await optimizer.stepIfFinite(total, ...parts.map(([, { value }]) => value))
-    const each: Record<string, TermLoss> = {}
-    for (const [id, { value, weight }] of parts) each[id] = { loss: await value.item(), weight }
+    const values = parts.map(([, { value }]) => value)
+    const { stepped, loss, terms: numbers } = await optimizer.stepIfFinite(total, ...values)
+    const each = Object.fromEntries(parts.map(([id, { weight }], i) => [id, { loss: numbers[i]!, weight }]))
     if (!stepped) throw await this.#failure(total, each, indices)
     await this.#average?.update()
-    const loss = await total.item()
     this.#done++
     this.#sums.add(loss, each, indices.length)
     const samples = (this.#epoch - 1) * this.#options.data.size + this.#sums.samples
