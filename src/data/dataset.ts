@@ -19,6 +19,8 @@ export interface Dataset {
   readonly classes: number
   /** Number of images. */
   readonly size: number
+  /** Where each image stood in the files or set that it was taken from, counted from 0, [size]; in order where left out. */
+  readonly origin?: Int32Array
   /** How `images` came from the pixels of the source, where that is known. */
   readonly normalisation?: Normalisation
   /** What the classes are called, in the order of their labels, where the source says. */
@@ -35,6 +37,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const pixels = pixelsPerImage(dataset)
   const images = new Float32Array(indices.length * pixels)
   const labels = new Int32Array(indices.length)
+  const origin = new Int32Array(indices.length)
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i]!
     if (!(Number.isInteger(index) && index >= 0 && index < dataset.size))
@@ -43,8 +46,9 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
       )
     images.set(dataset.images.subarray(index * pixels, (index + 1) * pixels), i * pixels)
     labels[i] = dataset.labels[index]!
+    origin[i] = dataset.origin?.[index] ?? index
   }
-  return { ...dataset, images, labels, size: indices.length }
+  return { ...dataset, images, labels, origin, size: indices.length }
 }
 
 /** The samples of each class, in order. */

@@ -193,10 +193,10 @@ class Fit {
     terms: Readonly<Record<string, TermLoss>>,
     indices: readonly number[],
   ): Promise<DivergedError> {
-    const { name, optimizer } = this.#options
+    const { name, optimizer, data } = this.#options
     const values = Object.entries(terms).map(([id, { loss }]) => `${id} ${loss}`)
     const loss = await total.item()
-    const cause = causeOf(await this.#culprit(total, indices.length), indices)
+    const cause = causeOf(await this.#culprit(total, indices.length), indices, data)
     const what = Number.isFinite(loss)
       ? `a gradient of ${name} became NaN or infinite`
       : `the loss of ${name} became ${loss}`
@@ -250,10 +250,11 @@ class Fit {
 }
 
 /** Where a number that is not finite comes from, as a sentence. */
-function causeOf(culprit: Culprit | null, indices: readonly number[]): string {
+function causeOf(culprit: Culprit | null, indices: readonly number[], { name, origin }: Dataset): string {
   if (!culprit) return ''
   const { op, shape, value, row } = culprit
-  const sample = row === null ? '' : ` for sample ${indices[row]}`
+  const index = indices[row ?? 0]!
+  const sample = row === null ? '' : ` for sample ${origin?.[index] ?? index} of ${name}`
   return op === null
     ? `A tensor ${show(shape)} held ${value} from the start${sample}. `
     : `${op} ${show(shape)} was the first to give ${value}${sample}. `

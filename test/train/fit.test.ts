@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { imagesOf, labelsOf } from '../../src/data/batch.ts'
-import type { Dataset } from '../../src/data/index.ts'
+import { type Dataset, subset } from '../../src/data/index.ts'
 import { crossEntropy, tensor } from '../../src/index.ts'
 import type { Combined } from '../../src/losses/index.ts'
 import { Student } from '../../src/nn/models/index.ts'
@@ -132,12 +132,28 @@ describe('fit', () => {
       },
     })
     await expect(broken).rejects.toThrow(
-      /^train: the loss of test became NaN at step \d of 16, epoch 1, got ce [\d.]+ and learning rate 0.01. sqrt \[\d\] was the first to give NaN for sample 7. /,
+      /^train: the loss of test became NaN at step \d of 16, epoch 1, got ce [\d.]+ and learning rate 0.01. sqrt \[\d\] was the first to give NaN for sample 7 of noise. /,
     )
     const moved = await weightsOf(student)
     const epoch = new Random(5).fork('epoch 1').permutation(data.size)
     if (epoch.indexOf(7) < 6) expect(moved).toEqual(before)
     expect(JSON.stringify(moved)).not.toContain('null')
+  })
+
+  test('a sample is named by its place in the set that it was taken from', async () => {
+    const some = subset(subset(data, [19, 3, 12, 5]), [2, 1])
+    const broken = fit({
+      ...setting().options,
+      data: some,
+      batchSize: 2,
+      loss: ({ indices }) => {
+        const value = tensor(Float32Array.from(indices, (i) => 0.5 - i))
+          .sqrt()
+          .mean()
+        return { total: value, terms: { ce: { value, weight: 1 } } }
+      },
+    })
+    await expect(broken).rejects.toThrow(/for sample 3 of noise\. /)
   })
 
   test('a gradient that is NaN under a finite loss stops it too', async () => {
