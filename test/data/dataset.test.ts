@@ -28,6 +28,7 @@ describe('subset', () => {
     const some = subset(all, [2, 0, 2])
     expect(some).toEqual({
       ...all,
+      origin: Int32Array.of(2, 0, 2),
       images: new Float32Array([4, 5, 0, 1, 4, 5]),
       labels: new Int32Array([2, 0, 2]),
     })

@@ -142,15 +142,15 @@ describe('fit', () => {
 
   test('a sample is named by its place in the set that it was taken from', async () => {
     const some = subset(subset(data, [19, 3, 12, 5]), [2, 1])
+    const { options } = setting()
     const broken = fit({
-      ...setting().options,
+      ...options,
       data: some,
       batchSize: 2,
-      loss: ({ indices }) => {
-        const value = tensor(Float32Array.from(indices, (i) => 0.5 - i))
-          .sqrt()
-          .mean()
-        return { total: value, terms: { ce: { value, weight: 1 } } }
+      loss: (pick) => {
+        const { total, terms } = options.loss(pick)
+        const bad = tensor(Float32Array.from(pick.indices, (i) => 0.5 - i)).sqrt()
+        return { total: total.add(bad.mean()), terms }
       },
     })
     await expect(broken).rejects.toThrow(/for sample 3 of noise\. /)
