@@ -46,6 +46,8 @@ describe('a configuration file', () => {
       labels: `file ${file}`,
       'dkd.beta': `file ${file}`,
       'dkd.alpha': 'mdistiller, CIFAR-100',
+      'dkd.warmup': 'published, docs/losses.md#dkd',
+      'kldiv.ceWeight': 'published, docs/losses.md#kldiv',
       lr: 'default of kdgrad',
     })
     const config = join(at('first'), 'config.json')

@@ -68,7 +68,7 @@ export function methodOf(choice: Choice, flags: LossFlags, recipe: Recipe, epoch
         )
       return [{ ...term, weight }]
     }
-    const hard = own<number>('ceWeight') ?? flags.ceWeight ?? loss.mix.ce
+    const hard = loss === ce ? 0 : (own<number>('ceWeight') ?? flags.ceWeight ?? loss.mix.ce)
     return [
       ...(hard === 0 ? [] : [{ loss: ce, params: {}, weight: hard, warmup: 0 }]),
       { ...term, weight: own<number>('weight') ?? flags.weight ?? loss.mix.weight },

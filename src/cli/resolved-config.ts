@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Device } from '../device/device.ts'
+import { ce } from '../losses/index.ts'
 import type { Experiment } from '../train/experiment.ts'
 import type { ChosenTerm, Method } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
@@ -49,16 +50,19 @@ export function resolvedConfig(
     ...settings,
   }
   const parameters = Object.assign({}, ...methods.flatMap(({ terms }) => terms.map(parametersOf)))
+  const weights = weightsOf(methods)
   const options = {
     ...parameters,
+    ...weights,
     ...Object.fromEntries(given),
     ...absolute(flags),
     ...found,
   }
   const sources = Object.keys(options).map((name) => {
-    const said = sourceOf(name)
+    const said = sourceOf(name) ?? (name in weights ? sourceOf(name.split('.')[1]!) : undefined)
     if (said === 'cli') return [name, 'command line']
     if (said === 'config') return [name, flags.config ? `file ${flags.config}` : 'the run that goes on']
+    if (name in weights) return [name, `published, docs/losses.md#${name.split('.')[0]!.toLowerCase()}`]
     if (name === 'threads' || name === 'device') return [name, 'this machine']
     return [
       name,
@@ -119,6 +123,26 @@ function settingsOf(training: Training, who: string): object {
 
 const parametersOf = ({ loss, params }: ChosenTerm): object =>
   Object.fromEntries(Object.entries(params).map(([name, value]) => [`${loss.id}.${name}`, value]))
+
+/** The weights of each loss but those that a sum, which says its weights itself, has a part in. */
+function weightsOf(methods: readonly Method[]): Record<string, number> {
+  const owner = ({ id, terms }: Method) => terms.find(({ loss }) => loss.id === id)
+  const summed = methods.filter((method) => !owner(method)).flatMap(({ terms }) => terms)
+  const alone = methods.filter(({ id }) => !summed.some(({ loss }) => loss.id === id))
+  return Object.assign(
+    {},
+    ...alone.map((method) => {
+      const own = owner(method)
+      if (!own || own.loss === ce) return {}
+      const hard = method.terms.find((term) => term !== own)?.weight ?? 0
+      return {
+        [`${method.id}.weight`]: own.weight,
+        [`${method.id}.ceWeight`]: hard,
+        [`${method.id}.warmup`]: own.warmup,
+      }
+    }),
+  )
+}
 
 /** Where a value that nobody gave comes from: the recipe, or what the loss names for its default. */
 function sourceIn(methods: readonly Method[], recipe: Recipe, name: string): string {
