@@ -26,6 +26,8 @@ export class Tensor<D extends DType = 'float'> {
   host: HostData | null
   /** The values on a device, once realized or uploaded. */
   storage: Storage | null = null
+  /** The place among all assignments of the last one to this leaf; 0 where there was none. */
+  assigned = 0
   /** A number that the user wrote: handed to kernels as a scalar argument, never differentiated. */
   readonly constant: boolean
   /** The last walk of the graph that came by, and the place in its order: cheaper than a map per walk. */

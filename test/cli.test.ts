@@ -295,7 +295,9 @@ test('devices says what is here and why the rest is not', async () => {
   expect(out).toMatch(/│ cpu +│ yes +│ float32 +│ SIMD WebAssembly/)
   expect(out).toMatch(/│ gpujs-wasm +│ yes +│ float32/)
   expect(out).toMatch(/│ headlessgl +│ (yes|no) /)
-  expect(out).toContain('auto takes cpu')
+  expect(out).toMatch(/^auto takes (cpu|webgpu) \(.+\)$/m)
+  // A software adapter is never taken.
+  if (/│ webgpu +│ (no|yes .*\(software\))/.test(out)) expect(out).toContain('auto takes cpu (webgpu')
 })
 
 /** Digits that are stripes at a place of their own, in the four files of MNIST. */

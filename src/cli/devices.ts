@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { chooseAuto } from '../device/auto.ts'
 import { deviceNames, openDevice } from '../device/open.ts'
 import { KdgradError } from '../errors.ts'
 import { tableText } from './table.ts'
@@ -10,7 +11,6 @@ export const devicesCommand = (): Command =>
     .action(async () => {
       const rows: string[][] = []
       for (const name of deviceNames) rows.push(await describe(name))
-      const auto = await openDevice('auto')
       console.log(
         tableText(['device', 'here', 'numbers', 'made by, or why it is absent'], rows, 'left', [
           null,
@@ -19,7 +19,10 @@ export const devicesCommand = (): Command =>
           72,
         ]),
       )
-      console.log(`auto takes ${auto.name}`)
+      // Opening it may find that the GPU does not work after all.
+      await openDevice('auto')
+      const { name, because } = await chooseAuto()
+      console.log(`auto takes ${name} (${because})`)
     })
 
 async function describe(name: string): Promise<string[]> {

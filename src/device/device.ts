@@ -29,6 +29,8 @@ export interface Device {
   readonly precision: 'float32' | 'float64'
   /** What runs it, for the table of `kdgrad devices`. */
   readonly description: string
+  /** True where what runs it is gone for good, and all values with it: `openDevice` then opens it anew. */
+  readonly lost?: boolean
   /** True where buffers are memory outside JavaScript's heap and must be released. */
   readonly manual: boolean
   /** Null where each operation is a kernel of its own. */

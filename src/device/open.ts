@@ -1,4 +1,5 @@
 import { DeviceError } from '../errors.ts'
+import { chooseAuto, refuseGpu } from './auto.ts'
 import type { CpuOptions } from './cpu/device.ts'
 import type { Device } from './device.ts'
 
@@ -24,15 +25,20 @@ async function gpuJs(name: string, mode: 'webasm' | 'cpu' | 'webgpu' | 'headless
   return openGpuJs(name, mode)
 }
 
-const opened = new Map<string, Promise<Device>>()
+interface Opened {
+  readonly opening: Promise<Device>
+  device: Device | null
+}
+
+const opened = new Map<string, Opened>()
 
 /**
- * Opens a device, once per process and settings.
+ * Opens a device, once per process and settings, and anew where it was lost.
  *
  * @throws DeviceError where the name is unknown or the device absent, with the reason; where it has no such settings.
  */
 export async function openDevice(name: string, options: DeviceOptions = {}): Promise<Device> {
-  if (name === 'auto') return openDevice('cpu', options)
+  if (name === 'auto') return openAuto(options)
   if (!(name in DEVICES))
     throw new DeviceError(`device: there is no device ${name}. Choose auto, ${deviceNames.join(', ')}.`)
   const settings = Object.entries(options).filter(([, value]) => value !== undefined)
@@ -41,8 +47,28 @@ export async function openDevice(name: string, options: DeviceOptions = {}): Pro
       `device: only cpu has settings, got ${settings.map(([key]) => key).join(', ')} for ${name}. Leave them out.`,
     )
   const key = `${name} ${JSON.stringify(Object.fromEntries(settings.sort()))}`
-  const device = opened.get(key) ?? DEVICES[name as DeviceName](options)
-  opened.set(key, device)
-  device.catch(() => opened.delete(key))
-  return device
+  const known = opened.get(key)
+  if (known && !known.device?.lost) return known.opening
+  const entry: Opened = { opening: DEVICES[name as DeviceName](options), device: null }
+  opened.set(key, entry)
+  try {
+    entry.device = await entry.opening
+  } catch (error) {
+    opened.delete(key)
+    throw error
+  }
+  return entry.device
+}
+
+/** Settings are of `cpu`: who gives some means it. */
+async function openAuto(options: DeviceOptions): Promise<Device> {
+  if (Object.values(options).some((value) => value !== undefined)) return openDevice('cpu', options)
+  if ((await chooseAuto()).name === 'cpu') return openDevice('cpu')
+  try {
+    return await openDevice('webgpu')
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error
+    refuseGpu(`webgpu does not open: ${error.message}`)
+    return openDevice('cpu')
+  }
 }

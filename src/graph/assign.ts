@@ -1,7 +1,7 @@
 import { ShapeError, showAll, ValueError } from '../errors.ts'
 import { sameShape } from '../shape.ts'
 import { type AnyTensor, type DType, Tensor } from '../tensor.ts'
-import type { Storage } from './storage.ts'
+import { nextAssignment, type Storage } from './storage.ts'
 
 /**
  * Gives the leaf `target` the values that `value` has now. Both show the same memory; nothing is copied, and `target`
@@ -42,6 +42,7 @@ function check(target: AnyTensor, value: AnyTensor): void {
 function show(target: AnyTensor, storage: Storage | null, { host }: AnyTensor): void {
   const before = target.storage
   target.storage = storage
+  target.assigned = nextAssignment()
   target.host = host
   before?.drop()
 }

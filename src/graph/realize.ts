@@ -5,6 +5,7 @@ import type { AnyTensor } from '../tensor.ts'
 import type { NumberSource } from './compile/lower.ts'
 import { type Plan, plan } from './compile/plan.ts'
 import { walk } from './compile/walk.ts'
+import { forgetLost, isLost } from './lost.ts'
 import { Storage } from './storage.ts'
 import { traceOf, traceSink } from './trace.ts'
 
@@ -30,6 +31,7 @@ const cache = new WeakMap<Device, Map<string, Ready>>()
 export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): Promise<void> {
   const roots = tensors.filter((t) => !(t.storage?.device === device))
   if (roots.length === 0) return
+  if (roots.some(isLost)) forgetLost(roots)
   const relief = device.relieve?.()
   if (relief) await relief
   for (const root of roots) if (root.op === null || root.storage) await place(root, device)
@@ -38,7 +40,11 @@ export async function realizeOn(device: Device, tensors: readonly AnyTensor[]): 
 
   const sink = traceSink()
   const started = sink ? performance.now() : 0
-  const walked = walk(computed)
+  let walked = walk(computed)
+  if (walked.leaves.some(isLost)) {
+    forgetLost(computed)
+    walked = walk(computed)
+  }
   const { plan, programs, numbers, uses } = ready(device, computed, walked)
   const slots: (DeviceBuffer | undefined)[] = []
   for (const leaf of walked.leaves) {

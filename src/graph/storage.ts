@@ -1,9 +1,15 @@
 import type { Device, DeviceBuffer } from '../device/device.ts'
 
+let assignments = 0
+
+/** The place of a new assignment among all. */
+export const nextAssignment = (): number => ++assignments
+
 /** A buffer and how many tensors show it. */
 class Shared {
   readonly device: Device
   readonly buffer: DeviceBuffer
+  readonly at = assignments
   holders = 0
 
   constructor(device: Device, buffer: DeviceBuffer) {
@@ -45,6 +51,11 @@ export class Storage {
 
   get buffer(): DeviceBuffer {
     return this.#shared.buffer
+  }
+
+  /** How many assignments there had been when the values were made. */
+  get at(): number {
+    return this.#shared.at
   }
 
   /** Lets go ahead of collection. */

@@ -46,6 +46,7 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
       if (mode === 'webasm') spare.give(value as Float32Array)
     },
     evict: (kernel: BuiltKernel) => kernel.destroy(),
+    lost: () => null,
     close: () => gpu.destroy(),
   }
   return backend

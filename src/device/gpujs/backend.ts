@@ -39,6 +39,8 @@ export interface Backend {
   read(value: Value, size: number): Float32Array | Promise<Float32Array>
   release(value: Value): void
   evict(kernel: BuiltKernel): void
+  /** Why what it runs on is gone for good, and all values with it; null while it is there. */
+  lost(): string | null
   close(): Promise<void>
 }
 
@@ -51,7 +53,3 @@ export const plainRunner =
       ? returned.then((settled: unknown) => backend.result(shortcut.kernel, settled, size))
       : backend.result(shortcut.kernel, returned, size)
   }
-
-/** Names of adapters and renderers that are the processor in disguise. */
-export const isSoftware = (name: string): boolean =>
-  /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render/i.test(name)

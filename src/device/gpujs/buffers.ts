@@ -1,6 +1,7 @@
 import { DeviceError } from '../../errors.ts'
-import { type Backend, isSoftware, plainRunner } from './backend.ts'
-import type { BuiltKernel, GpuBuffer, GpuContext, GpuDevice, GpuEntry, GpuJs } from './library.ts'
+import { describeAdapter, type Found, findAdapter } from './adapter.ts'
+import { type Backend, plainRunner } from './backend.ts'
+import type { BuiltKernel, GpuBuffer, GpuContext, GpuDevice, GpuJs } from './library.ts'
 
 const MAP_READ = 0x0001
 const COPY_SRC = 0x0004
@@ -8,8 +9,8 @@ const COPY_DST = 0x0008
 const STORAGE = 0x0080
 
 /** The webgpu mode: a value is a storage buffer. Calls give promises. */
-export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<Backend> {
-  const shared = await joinDevice(lib, findEntry)
+export async function openBuffers(lib: GpuJs): Promise<Backend> {
+  const shared = await joinDevice(lib)
   const { context } = shared
   const { device } = context
   const gpu = new lib.GPU({ mode: 'webgpu' })
@@ -22,12 +23,7 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
     maxKernels: 1024,
     maxBytes: Number.POSITIVE_INFINITY,
     patched: false,
-    describe() {
-      const { vendor, architecture, description, isFallbackAdapter } = context.adapter.info ?? {}
-      const name = [vendor, architecture].filter(Boolean).join(' ') || description || 'unnamed adapter'
-      const software = isFallbackAdapter === true || isSoftware(`${name} ${description}`)
-      return { description: software ? `${name} (software)` : name, software }
-    },
+    describe: () => describeAdapter(context.adapter),
     limits() {
       const { limits } = device
       const groups = limits.maxComputeWorkgroupsPerDimension
@@ -72,7 +68,11 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
       const encoder = device.createCommandEncoder()
       encoder.copyBufferToBuffer((value as GpuBuffer).buffer, 0, staging, 0, bytes)
       device.queue.submit([encoder.finish()])
-      await staging.mapAsync(MAP_READ)
+      await staging.mapAsync(MAP_READ).catch(async (cause) => {
+        // It is the loss of the device that ends a mapping, and it may be told a little later.
+        await Promise.race([device.lost, new Promise((done) => setTimeout(done, LOSS_TOLD_WITHIN))])
+        throw cause
+      })
       const numbers = new Float32Array(staging.getMappedRange().slice(0))
       staging.destroy()
       check()
@@ -80,6 +80,7 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
     },
     release: (value) => (value as GpuBuffer).delete(),
     evict: (kernel) => kernel.destroy(),
+    lost: () => shared.lost,
     async close() {
       await gpu.destroy()
       shared.leave()
@@ -87,6 +88,9 @@ export async function openBuffers(lib: GpuJs, findEntry: () => Promise<GpuEntry>
   }
   return backend
 }
+
+/** In milliseconds. */
+const LOSS_TOLD_WITHIN = 1000
 
 /** Otherwise every kernel would keep its last result alive, released or not. */
 function letGoOfResult(kernel: BuiltKernel): void {
@@ -97,9 +101,10 @@ function letGoOfResult(kernel: BuiltKernel): void {
 
 interface SharedDevice {
   readonly context: GpuContext
-  /** Keeps Dawn from being collected under its device. */
-  readonly entry: GpuEntry
+  readonly found: Found
   fault: string | null
+  /** Why the device is gone, where nobody here ended it. */
+  lost: string | null
   users: number
   leave(): void
 }
@@ -107,8 +112,8 @@ interface SharedDevice {
 /** gpu.js builds all kernels on one device of the process, so all runtimes share it; the last one to leave ends it. */
 let current: Promise<SharedDevice> | null = null
 
-async function joinDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<SharedDevice> {
-  current ??= openDevice(lib, findEntry)
+async function joinDevice(lib: GpuJs): Promise<SharedDevice> {
+  current ??= openDevice(lib)
   try {
     const shared = await current
     shared.users++
@@ -119,14 +124,9 @@ async function joinDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promi
   }
 }
 
-async function openDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promise<SharedDevice> {
-  const entry = await findEntry()
-  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter) {
-    throw new DeviceError(
-      'webgpu: no adapter found. Install a Vulkan driver, or set VK_ICD_FILENAMES to a software adapter.',
-    )
-  }
+async function openDevice(lib: GpuJs): Promise<SharedDevice> {
+  const found = await findAdapter()
+  const { adapter } = found
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits
   const device = await adapter.requestDevice({
     requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
@@ -134,12 +134,14 @@ async function openDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promi
   const context: GpuContext = { adapter, device, isLost: false }
   const shared: SharedDevice = {
     context,
-    entry,
+    found,
     fault: null,
+    lost: null,
     users: 0,
     leave() {
-      if (--shared.users > 0) return
+      if (--shared.users > 0 || context.isLost) return
       current = null
+      context.isLost = true
       device.destroy()
     },
   }
@@ -147,8 +149,10 @@ async function openDevice(lib: GpuJs, findEntry: () => Promise<GpuEntry>): Promi
     shared.fault ??= error.message
   }
   void device.lost.then(({ reason, message }) => {
+    if (context.isLost) return
     context.isLost = true
-    shared.fault ??= `device lost: ${message || reason}`
+    shared.lost = message || reason
+    current = null
   })
   reportShadersByThrowing(device)
   // gpu.js would ask for its own device, with the default limits (7 arrays), and report faults on the console.

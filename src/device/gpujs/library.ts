@@ -84,6 +84,7 @@ export interface Texture {
 export type Gl = Pick<
   WebGLRenderingContext,
   | 'getParameter'
+  | 'isContextLost'
   | 'getExtension'
   | 'getProgramParameter'
   | 'deleteProgram'
@@ -112,6 +113,7 @@ export interface GpuAdapter {
   readonly info?: {
     readonly vendor?: string
     readonly architecture?: string
+    readonly device?: string
     readonly description?: string
     readonly isFallbackAdapter?: boolean
   }

@@ -1,8 +1,9 @@
 import { DeviceError, show } from '../../errors.ts'
+import { importOptional } from './adapter.ts'
 import { openArrays } from './arrays.ts'
 import { type Backend, type Limits, plainRunner, type Runner, type Value } from './backend.ts'
 import { openBuffers } from './buffers.ts'
-import type { BuiltKernel, GpuEntry, GpuJs, Shortcut } from './library.ts'
+import type { BuiltKernel, GpuJs, Shortcut } from './library.ts'
 import { quietly } from './quietly.ts'
 import { assertHeadlessGl, assertWebGl2, openTextures } from './textures.ts'
 
@@ -40,6 +41,8 @@ export interface Runtime {
   /** webasm only: the speed patches are in force. */
   readonly patched: boolean
   readonly limits: Limits
+  /** True where what it ran on is gone for good, and all values with it. */
+  readonly lost: boolean
   /** Cheap: built at the first call. Kernels of the same source and grid share one build. */
   compile(kernel: KernelText): Compiled
   upload(data: Float32Array): Handle | Promise<Handle>
@@ -68,7 +71,7 @@ async function openBackend(lib: GpuJs, mode: GpuMode): Promise<Backend> {
     case 'webasm':
       return openArrays(lib, mode)
     case 'webgpu':
-      return openBuffers(lib, findGpuEntry)
+      return openBuffers(lib)
     case 'headlessgl':
       await assertHeadlessGl(lib, () => importOptional('gl'))
       return openTextures(lib, mode)
@@ -83,25 +86,6 @@ async function loadGpuJs(): Promise<GpuJs> {
   // Node shows the CommonJS exports as default too, a browser bundle shows them there only.
   const { default: exported } = imported as { default?: GpuJs }
   return exported ?? (imported as GpuJs)
-}
-
-/** The name is a variable so that neither bundlers nor the type checker insist on a package that may be absent. */
-const importOptional = (name: string): Promise<unknown> => import(/* @vite-ignore */ name)
-
-async function findGpuEntry(): Promise<GpuEntry> {
-  const { navigator } = globalThis as { navigator?: { gpu?: GpuEntry } }
-  if (navigator?.gpu) return navigator.gpu
-  try {
-    const { create } = (await importOptional('webgpu')) as { create(flags: string[]): GpuEntry }
-    return create([])
-  } catch (cause) {
-    const reason = String((cause as Error).message).split('\n')[0]
-    throw new DeviceError(
-      `webgpu: there is no navigator.gpu and the package webgpu does not load, got "${reason}". ` +
-        'In Node run npm install webgpu; in a browser use one with WebGPU.',
-      { cause },
-    )
-  }
 }
 
 class Held implements Handle {
@@ -219,7 +203,7 @@ class GpuJsRuntime implements Runtime {
           `Keep between 1 and ${this.limits.maxSide1D} numbers.`,
       )
     }
-    this.#assertOpen()
+    this.#assertUsable()
     const value = this.#backend.upload(data)
     if (value) return new Held(this, data.length, value)
     const text: KernelText = { ...UPLOAD, grid: [data.length] }
@@ -227,7 +211,21 @@ class GpuJsRuntime implements Runtime {
   }
 
   read(handle: Handle): Float32Array | Promise<Float32Array> {
-    return this.#backend.read(this.#valueOf(handle), handle.size)
+    const value = this.#valueOf(handle)
+    this.#assertThere()
+    const numbers = this.#backend.read(value, handle.size)
+    if (numbers instanceof Promise)
+      return numbers.catch((cause) => {
+        this.#assertThere()
+        throw cause
+      })
+    // A lost GL context reads as zeros.
+    this.#assertThere()
+    return numbers
+  }
+
+  get lost(): boolean {
+    return this.#backend.lost() !== null
   }
 
   release(handle: Handle): void {
@@ -249,7 +247,7 @@ class GpuJsRuntime implements Runtime {
     values: readonly Value[],
     scalars: readonly number[],
   ): Handle | Promise<Handle> {
-    this.#assertOpen()
+    this.#assertUsable()
     const kernel = this.#kernels.get(key) ?? this.#create(key, text)
     kernel.lastUse = ++this.#clock
     const size = product(text.grid)
@@ -297,6 +295,7 @@ class GpuJsRuntime implements Runtime {
     }
     const refuse = (cause: unknown): never => {
       this.#kernels.delete(key)
+      this.#assertThere()
       const reason = [cause instanceof Error ? cause.message : String(cause), ...said].join('; ')
       throw this.#fault(text, 'cannot be run', `"${brief(reason)}"`, 'Use another device', cause)
     }
@@ -332,8 +331,18 @@ class GpuJsRuntime implements Runtime {
     throw new DeviceError(`${this.mode}: a handle cannot be used, got ${got}. Upload the array again.`)
   }
 
-  #assertOpen(): void {
+  #assertUsable(): void {
     if (this.#closed) throw new DeviceError(`${this.mode}: the device is closed. Open it again.`)
+    this.#assertThere()
+  }
+
+  #assertThere(): void {
+    const why = this.#backend.lost()
+    if (why === null) return
+    throw new DeviceError(
+      `${this.mode}: the device was lost, and with it the values that were only there, got "${why}". ` +
+        'Upload them again, or go on from a checkpoint: the next use opens the device anew.',
+    )
   }
 
   #assertFits(text: KernelText): void {

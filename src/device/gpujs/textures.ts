@@ -1,5 +1,6 @@
 import { DeviceError } from '../../errors.ts'
-import { type Backend, isSoftware, plainRunner } from './backend.ts'
+import { isSoftware } from './adapter.ts'
+import { type Backend, plainRunner } from './backend.ts'
 import type { Gl, GpuJs, Texture } from './library.ts'
 import { quietly } from './quietly.ts'
 
@@ -22,6 +23,7 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     return gpu.context
   }
   let Flat: (new (settings: Texture) => Texture) | null = null
+  let unread = false
   const backend: Backend = {
     kernelClass,
     maxKernels: 512,
@@ -62,7 +64,11 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     },
     bytes: () => 0,
     upload: () => null,
-    read: (value, size) => readTexture(gl(), value as Texture, size),
+    read(value, size) {
+      const numbers = readTexture(gl(), value as Texture, size)
+      unread ||= numbers === null
+      return numbers ?? new Float32Array(size)
+    },
     release: (value) => (value as Texture).delete(),
     evict(kernel) {
       // Not kernel.destroy(): it deletes textures that handles still share, and takes away the context they need to
@@ -74,6 +80,7 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       const index = kernel.gpu.kernels.indexOf(kernel)
       if (index >= 0) kernel.gpu.kernels.splice(index, 1)
     },
+    lost: () => (unread || gpu.context?.isContextLost() ? 'its GL context was lost' : null),
     close: () => gpu.destroy(),
   }
   return backend
@@ -111,20 +118,26 @@ export function assertWebGl2(lib: GpuJs): void {
   }
 }
 
-/** gpu.js reads through the kernel that made the texture; this also works when that kernel has been evicted. */
-function readTexture(gl: Gl, { texture, size }: Texture, count: number): Float32Array {
+/** gpu.js reads through the kernel that made the texture; this also works when that kernel has been evicted. Null where nothing was read. */
+function readTexture(gl: Gl, { texture, size }: Texture, count: number): Float32Array | null {
   const width = size[0] ?? 0
   const height = size[1] ?? 0
   const texels = new Float32Array(width * height * 4)
+  // A context that is lost leaves the array alone, and may say so only later.
+  texels[3] = UNTOUCHED
   const framebuffer = gl.createFramebuffer()
   gl.bindFramebuffer(FRAMEBUFFER, framebuffer)
   gl.framebufferTexture2D(FRAMEBUFFER, COLOR_ATTACHMENT0, TEXTURE_2D, texture as WebGLTexture, 0)
   gl.readPixels(0, 0, width, height, RGBA, FLOAT, texels)
   gl.deleteFramebuffer(framebuffer)
+  if (texels[3] === UNTOUCHED) return null
   const numbers = new Float32Array(count)
   for (let i = 0; i < count; i++) numbers[i] = texels[i * 4] as number
   return numbers
 }
+
+/** No kernel writes this into a texel's last channel. */
+const UNTOUCHED = -(2 ** 100)
 
 function rendererOf(gl: Gl): string {
   const unmasked = gl.getExtension('WEBGL_debug_renderer_info') && gl.getParameter(UNMASKED_RENDERER_WEBGL)

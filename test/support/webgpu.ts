@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs'
+import { openDevice } from '../../src/device/open.ts'
+
+// Chromium's software Vulkan driver, where it is installed and nobody chose another.
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
+if (existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES ??= SWIFTSHADER
+
+/** The members of WebGPU's device that tests use. */
+interface GpuDevice {
+  createBuffer(settings: object): object
+  destroy(): void
+}
+
+/** Why there is no WebGPU here; null where there is. */
+export const whyNoWebGpu = (): Promise<string | null> =>
+  openDevice('webgpu').then(
+    () => null,
+    (error: Error) => error.message,
+  )
+
+/**
+ * Takes the WebGPU device that is in use away from the project, as a reset of the graphics card would: nobody but the
+ * project's own buffers knows it, so it is caught while it makes the next one.
+ */
+export async function loseWebGpu(): Promise<void> {
+  const { prototype } = await classOfDevices()
+  const { createBuffer } = prototype
+  let caught: GpuDevice | undefined
+  prototype.createBuffer = function (settings) {
+    caught = this
+    return createBuffer.call(this, settings)
+  }
+  try {
+    const device = await openDevice('webgpu')
+    device.release(await device.upload(new Float32Array(1)))
+  } finally {
+    prototype.createBuffer = createBuffer
+  }
+  caught!.destroy()
+}
+
+async function classOfDevices(): Promise<{ prototype: GpuDevice }> {
+  const { GPUDevice } = globalThis as { GPUDevice?: { prototype: GpuDevice } }
+  if (GPUDevice) return GPUDevice
+  const name = 'webgpu'
+  const { globals } = (await import(name)) as { globals: { GPUDevice: { prototype: GpuDevice } } }
+  return globals.GPUDevice
+}
