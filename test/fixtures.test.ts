@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest'
 import { currentDevice } from '../src/device/current.ts'
-import { KdgradError } from '../src/errors.ts'
-import { differences } from './support/fixture-compare.ts'
+import { readCases } from './support/fixture-files.ts'
 import { deviceLimit } from './support/fixture-limits.ts'
-import { compute } from './support/fixture-run.ts'
-import { type Case, readCases, subject } from './support/fixtures.ts'
+import { failures } from './support/fixture-run.ts'
 import '../src/index.ts'
 
 // One test per case of PyTorch's numbers, named <folder>/<case>: KDGRAD_FIXTURES names the folder of cases,
@@ -24,16 +22,3 @@ for (const c of cases)
     if (limit) skip(limit)
     expect(await failures(c)).toEqual([])
   })
-
-async function failures(c: Case): Promise<string[]> {
-  const { precision } = await currentDevice()
-  try {
-    const computed = await compute(c)
-    if (!computed) return [`nothing maps ${c.op ? 'op' : 'method'} ${subject(c)}`]
-    if (c.torchVerdict === 'throws') return [`expected an error: ${c.note}`]
-    return differences(c, computed, precision)
-  } catch (error) {
-    if (!(error instanceof KdgradError)) throw error
-    return c.torchVerdict === 'throws' ? [] : [error.message]
-  }
-}

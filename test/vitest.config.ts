@@ -21,6 +21,7 @@ export default defineConfig({
       { find: /^kdgrad\/nn$/, replacement: src('nn/index.ts') },
       { find: /^kdgrad\/optim$/, replacement: src('optim/index.ts') },
       { find: /^kdgrad\/data$/, replacement: src('data/index.ts') },
+      { find: /^kdgrad\/train$/, replacement: src('train/index.ts') },
       { find: /^kdgrad\/testing$/, replacement: src('check/index.ts') },
     ],
   },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { DataError } from '../errors.ts'
-import { reason } from './files.ts'
+import { reason } from './reason.ts'
 
 export interface DownloadOptions {
   /** Called as bytes arrive; `total` is undefined where the server does not say. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { DataError } from '../errors.ts'
+import { reason } from './reason.ts'
 
 /** What a file may unpack to: three times CIFAR's training set, so that a hostile file cannot take the memory. */
 const MOST_BYTES = 2 ** 29
@@ -57,6 +58,3 @@ function attempt<T>(who: string, path: string, read: () => T): T {
     )
   }
 }
-
-/** What an error of Node or of a library says. */
-export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,6 +1,6 @@
 import jpeg from 'jpeg-js'
-import { reason } from './files.ts'
 import { checkSize, type Image, MOST_PIXELS, planes, type Refuse } from './image.ts'
+import { reason } from './reason.ts'
 
 /** Pixels that a byte can stand for at most: a block of 64 takes at least a bit. */
 const MOST_PIXELS_PER_BYTE = 512

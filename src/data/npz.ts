@@ -1,11 +1,12 @@
 import { type UnzipFileInfo, unzipSync } from 'fflate'
 import { DataError, show } from '../errors.ts'
 import type { Dataset, Normalisation } from './dataset.ts'
-import { isFolder, pathsIn, readBytes, reason } from './files.ts'
+import { isFolder, pathsIn, readBytes } from './files.ts'
 import { MOST_INFLATION } from './limits.ts'
 import { type HoldOut, heldOut, type LoadedData, loaded } from './loaded.ts'
 import type { RawSplit } from './normalise.ts'
 import { type NpyArray, readNpy } from './npy.ts'
+import { reason } from './reason.ts'
 
 /** What the directory of a zip file takes per entry at least. */
 const ENTRY_BYTES = 46

@@ -1,8 +1,8 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from 'fast-png'
 import { Inflate } from 'fflate'
-import { reason } from './files.ts'
 import { checkSize, type Image, planes, type Refuse } from './image.ts'
 import { MOST_INFLATION } from './limits.ts'
+import { reason } from './reason.ts'
 
 /** Largest image as it is packed, before and after which the decoder holds a copy each. */
 const MOST_BYTES = 2 ** 26

@@ -4,7 +4,8 @@ import { gunzipSync } from 'node:zlib'
 import { parseTar } from 'nanotar'
 import { DataError } from '../errors.ts'
 import { written } from './fetch.ts'
-import { pathIn, reason } from './files.ts'
+import { pathIn } from './files.ts'
+import { reason } from './reason.ts'
 
 /**
  * Puts `members` of a .tar.gz into `folder`, and removes the archive. Throws DataError if it is damaged or lacks one of them, or

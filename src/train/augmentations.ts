@@ -1,4 +1,3 @@
-import type { Dataset } from '../data/dataset.ts'
 import {
   type Augmentation,
   blackOf,
@@ -7,7 +6,8 @@ import {
   horizontalFlip,
   randAugment,
   randomCrop,
-} from '../data/index.ts'
+} from '../data/browser.ts'
+import type { Dataset } from '../data/dataset.ts'
 import { ValueError } from '../errors.ts'
 
 /** Augmentations by the names that an experiment calls them by; a number behind a colon sets their size. */

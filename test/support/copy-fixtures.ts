@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { readCases } from './fixtures.ts'
+import { readCases } from './fixture-files.ts'
 
 // npx tsx test/support/copy-fixtures.ts ../shared/fixtures: copies every case, and nothing else of that folder.
 

@@ -1,11 +1,22 @@
+import { currentDevice } from '../../src/device/current.ts'
+import { KdgradError } from '../../src/errors.ts'
 import { grad, vjp } from '../../src/graph/grad.ts'
 import { realize } from '../../src/graph/values.ts'
 import type { AnyTensor, Tensor } from '../../src/tensor.ts'
+import { differences } from './fixture-compare.ts'
 import { buildMethod } from './fixture-methods.ts'
 import { buildOp } from './fixture-ops.ts'
 import { optimRunners } from './fixture-optim.ts'
 import { buildSecondOrder } from './fixture-second-order.ts'
-import { type Case, type Computed, differentiated, leafOf, leavesOf, type Values } from './fixtures.ts'
+import {
+  type Case,
+  type Computed,
+  differentiated,
+  leafOf,
+  leavesOf,
+  subject,
+  type Values,
+} from './fixtures.ts'
 
 /** What the library makes of a case, or null where nothing maps its operation or method. */
 export async function compute(c: Case): Promise<Computed | null> {
@@ -15,6 +26,20 @@ export async function compute(c: Case): Promise<Computed | null> {
   const outputs = buildOp(c, leaves)
   if (outputs) return evaluate(c, leaves, outputs, null)
   return Object.hasOwn(optimRunners, c.op ?? '') ? optimRunners[c.op!]!(c) : null
+}
+
+/** What of a case is not as it wants it on the chosen device, in words; empty where all is well. */
+export async function failures(c: Case): Promise<string[]> {
+  const { precision } = await currentDevice()
+  try {
+    const computed = await compute(c)
+    if (!computed) return [`nothing maps ${c.op ? 'op' : 'method'} ${subject(c)}`]
+    if (c.torchVerdict === 'throws') return [`expected an error: ${c.note}`]
+    return differences(c, computed, precision)
+  } catch (error) {
+    if (!(error instanceof KdgradError)) throw error
+    return c.torchVerdict === 'throws' ? [] : [error.message]
+  }
 }
 
 async function evaluate(

@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type AnyTensor, type DType, tensor } from '../../src/tensor.ts'
 
 /** Numbers of a case, flat and row-major, as PyTorch computed or took them. */
@@ -39,25 +37,15 @@ export interface Computed {
 /** What a case computes. */
 export const subject = (c: Case): string => c.op ?? c.method ?? ''
 
-/** Every case under `folder`, in order of their names; sub-folders name the cases. */
-export function readCases(folder: string): Case[] {
-  const root = resolve(folder)
-  if (!existsSync(root)) return []
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.json') && basename(path) !== 'index.json')
-    .sort()
-    .map((path) => readCase(root, path))
-}
-
-function readCase(root: string, path: string): Case {
+/** A case from the text of its file, given the folder that it is in and what it is called there. */
+export function caseOf(text: string, folder: string | null, file: string): Case {
   // Plain JSON has no NaN and no infinities: the format writes them as these three words, in data and in params alike.
-  const parsed = JSON.parse(readFileSync(join(root, path), 'utf8'), (_, value) =>
+  const parsed = JSON.parse(text, (_, value) =>
     typeof value === 'string' && value in words ? words[value as keyof typeof words] : value,
   )
-  const within = relative(root, dirname(join(root, path)))
-  const folder = within === '' ? (parsed.group ?? basename(root)) : within.split(/[\\/]/).join('/')
-  const name = parsed.case ?? basename(path, '.json')
-  return { params: {}, inputs: {}, outputs: {}, grads: {}, ...parsed, name, id: `${folder}/${name}` }
+  const name = parsed.case ?? file.replace(/\.json$/, '')
+  const id = `${folder ?? parsed.group ?? 'fixtures'}/${name}`
+  return { params: {}, inputs: {}, outputs: {}, grads: {}, ...parsed, name, id }
 }
 
 const words = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY }

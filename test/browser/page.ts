@@ -1,0 +1,52 @@
+/// <reference types="vite/client" />
+
+import type { DeviceReport } from '../support/device-report.ts'
+import { suitesOn } from '../support/device-suites.ts'
+import { type Case, caseOf } from '../support/fixtures.ts'
+
+const files = import.meta.glob<string>(['../fixtures/*/*.json', '!../fixtures/*/index.json'], {
+  query: '?raw',
+  import: 'default',
+})
+
+/** What the runner calls. */
+export interface Page {
+  suites(
+    device: string,
+    runs: number,
+    curve: readonly number[],
+    folders: readonly string[],
+  ): Promise<DeviceReport | string>
+  /** The last thing begun, so that a run that hangs says where. */
+  doing: string
+}
+
+const page: Page = {
+  doing: 'starting',
+  async suites(device, runs, curve, folders) {
+    try {
+      const cases = await casesIn(folders)
+      return await suitesOn(device, { cases, runs, curve, onProgress })
+    } catch (error) {
+      return (error as Error).message
+    }
+  },
+}
+
+function onProgress(what: string): void {
+  page.doing = what
+}
+
+async function casesIn(folders: readonly string[]): Promise<Case[]> {
+  const chosen = Object.entries(files).filter(([path]) =>
+    folders.some((folder) => path.includes(`/${folder}/`)),
+  )
+  return Promise.all(
+    chosen.map(async ([path, load]) => {
+      const [folder, file] = path.split('/').slice(-2) as [string, string]
+      return caseOf(await load(), folder, file)
+    }),
+  )
+}
+
+Object.assign(globalThis, { page })

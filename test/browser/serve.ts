@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { build, preview } from 'vite'
+
+/** What a page needs to have threads. */
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+export interface Site {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Builds the page in `root` as Vite does for production, and serves it: cross-origin isolated or not. */
+export async function serve(root: string, { isolated }: { readonly isolated: boolean }): Promise<Site> {
+  const outDir = mkdtempSync(join(tmpdir(), 'kdgrad-site-'))
+  await build({
+    root: resolve(root),
+    configFile: false,
+    logLevel: 'error',
+    build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 2000, target: 'es2022' },
+  })
+  const server = await preview({
+    root: resolve(root),
+    configFile: false,
+    logLevel: 'error',
+    build: { outDir },
+    preview: { port: 0, host: '127.0.0.1', ...(isolated ? { headers: ISOLATED } : {}) },
+  })
+  return {
+    url: server.resolvedUrls!.local[0]!,
+    close: async () => {
+      await server.close()
+      rmSync(outDir, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import { device } from '../../src/device/current.ts'
+import { openDevice } from '../../src/device/open.ts'
+import { registry } from '../../src/graph/define.ts'
+import { conforms } from './conforms.ts'
+import type { DeviceReport, Tally } from './device-report.ts'
+import { deviceLimit } from './fixture-limits.ts'
+import { failures } from './fixture-run.ts'
+import type { Case } from './fixtures.ts'
+import { curveDistance, trainOn } from './kd-training.ts'
+import '../../src/index.ts'
+import '../../src/optim/index.ts'
+
+const STEPS = 50
+
+export interface SuiteOptions {
+  readonly cases: readonly Case[]
+  /** Drawn cases of each operation. */
+  readonly runs: number
+  /** The losses of `reference`, from `referenceCurve`. */
+  readonly curve: readonly number[]
+  readonly onProgress?: (what: string) => void
+}
+
+export const referenceCurve = async (): Promise<readonly number[]> =>
+  (await trainOn('reference', STEPS)).losses
+
+/** Runs every suite on a device: in Node and in a browser alike. Throws a DeviceError where it is absent. */
+export async function suitesOn(name: string, options: SuiteOptions): Promise<DeviceReport> {
+  const opened = await openDevice(name)
+  const { cases, runs, curve, onProgress = () => {} } = options
+  const ops = await tally([...registry.values()], async (op) => {
+    onProgress(`${name}: ${op.name}`)
+    return failing(() => conforms(op, opened, runs), op.name)
+  })
+  await device(name)
+  const fixtures = (chosen: readonly Case[]) =>
+    tally(chosen, async (c) => {
+      onProgress(`${name}: ${c.id}`)
+      const limit = deviceLimit(c, opened)
+      if (limit) return { skipped: `${c.id}: ${limit}` }
+      return failing(async () => {
+        const found = await failures(c)
+        if (found.length > 0) throw new Error(found.join('; '))
+      }, c.id)
+    })
+  const isLoss = (c: Case) => c.method !== undefined
+  const found = {
+    ops,
+    cases: await fixtures(cases.filter((c) => !isLoss(c))),
+    losses: await fixtures(cases.filter(isLoss)),
+  }
+  onProgress(`${name}: ${STEPS} steps`)
+  const { losses } = await trainOn(name, STEPS)
+  const { precision, description } = opened
+  const distance = curveDistance(losses, curve)
+  const step = curveDistance(losses.slice(0, 2), curve.slice(0, 2))
+  return { device: name, precision, description, ...found, curve: distance, step }
+}
+
+type Outcome = 'passed' | { readonly failed: string } | { readonly skipped: string }
+
+async function failing(check: () => Promise<void>, name: string): Promise<Outcome> {
+  try {
+    await check()
+    return 'passed'
+  } catch (error) {
+    return { failed: `${name}: ${(error as Error).message}` }
+  }
+}
+
+async function tally<T>(items: readonly T[], check: (item: T) => Promise<Outcome>): Promise<Tally> {
+  const outcomes: Outcome[] = []
+  for (const item of items) outcomes.push(await check(item))
+  return {
+    passed: outcomes.filter((outcome) => outcome === 'passed').length,
+    failed: outcomes.flatMap((outcome) =>
+      typeof outcome === 'object' && 'failed' in outcome ? [outcome.failed] : [],
+    ),
+    skipped: outcomes.flatMap((outcome) =>
+      typeof outcome === 'object' && 'skipped' in outcome ? [outcome.skipped] : [],
+    ),
+  }
+}
