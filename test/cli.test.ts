@@ -94,7 +94,7 @@ describe('bad input is one sentence and exit code 2', () => {
     [['distill', '--losses', './nope.ts'], 'losses: there is no file ./nope.ts. Check the path.'],
     [
       ['distill', '--device', 'gpujs-wams'],
-      'device: there is no gpujs-wams. Did you mean gpujs-wasm? Choose from auto, reference, cpu, gpujs-wasm, gpujs-cpu, webgpu, headlessgl.',
+      'device: there is no gpujs-wams. Did you mean gpujs-wasm? Choose from auto, reference, cpu, gpujs-wasm, gpujs-cpu, webgpu, webgl2, headlessgl.',
     ],
     [
       ['distill', '--threads', 'two'],

@@ -270,6 +270,6 @@ test('values that do not exist yet are refused where they are asked for', async 
     'item: expected a tensor of one element, got [2]. Reduce it first, or use data().',
   )
   await expect((async () => device('webgpp'))()).rejects.toThrow(
-    'device: there is no device webgpp. Choose auto, reference, cpu, gpujs-wasm, gpujs-cpu, webgpu, headlessgl.',
+    'device: there is no device webgpp. Choose auto, reference, cpu, gpujs-wasm, gpujs-cpu, webgpu, webgl2, headlessgl.',
   )
 })

@@ -2,6 +2,7 @@ import { DeviceError } from '../errors.ts'
 import { chooseAuto, refuseGpu } from './auto.ts'
 import type { CpuOptions } from './cpu/device.ts'
 import type { Device } from './device.ts'
+import type { GpuMode } from './gpujs/runtime.ts'
 
 /** Settings of the device `cpu`; no other one has any. */
 export type DeviceOptions = CpuOptions
@@ -13,6 +14,7 @@ const DEVICES = {
   'gpujs-wasm': () => gpuJs('gpujs-wasm', 'webasm'),
   'gpujs-cpu': () => gpuJs('gpujs-cpu', 'cpu'),
   webgpu: () => gpuJs('webgpu', 'webgpu'),
+  webgl2: () => gpuJs('webgl2', 'webgl2'),
   headlessgl: () => gpuJs('headlessgl', 'headlessgl'),
 } satisfies Record<string, (options: DeviceOptions) => Promise<Device>>
 
@@ -20,7 +22,7 @@ export type DeviceName = keyof typeof DEVICES
 
 export const deviceNames = Object.keys(DEVICES) as DeviceName[]
 
-async function gpuJs(name: string, mode: 'webasm' | 'cpu' | 'webgpu' | 'headlessgl'): Promise<Device> {
+async function gpuJs(name: string, mode: GpuMode): Promise<Device> {
   const { openGpuJs } = await import('./gpujs/device.ts')
   return openGpuJs(name, mode)
 }

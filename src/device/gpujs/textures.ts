@@ -108,12 +108,12 @@ export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unkno
 export function assertWebGl2(lib: GpuJs): void {
   if (typeof document === 'undefined' && typeof OffscreenCanvas === 'undefined') {
     throw new DeviceError(
-      'webgl2: only a browser has it, and this is none. In Node use headlessgl, webgpu or webasm.',
+      'webgl2: only a browser has it, and this is none. In Node use cpu, webgpu or headlessgl.',
     )
   }
   if (!quietly(() => lib.GPU.isWebGL2Supported)) {
     throw new DeviceError(
-      'webgl2: this browser gives no WebGL 2 context. Turn on graphics acceleration, or use webasm.',
+      'webgl2: this browser gives no WebGL 2 context. Turn on graphics acceleration, or use cpu.',
     )
   }
 }
