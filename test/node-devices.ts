@@ -1,0 +1,42 @@
+import { writeFileSync } from 'node:fs'
+import { argv } from 'node:process'
+import { parseArgs } from 'node:util'
+import { deviceNames } from '../src/device/open.ts'
+import { type DeviceReport, isClean, type Report } from './support/device-report.ts'
+import { referenceCurve, suitesOn } from './support/device-suites.ts'
+import { reportLine, reportPath } from './support/device-table.ts'
+import { readCases } from './support/fixture-files.ts'
+
+// npm run test:devices [-- --devices cpu,webgpu --runs 12 --write]: what test:browser does, on every device of this Node.
+
+const { values } = parseArgs({
+  args: argv.slice(2),
+  options: {
+    devices: { type: 'string', default: deviceNames.join() },
+    runs: { type: 'string', default: '12' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const cases = readCases('test/fixtures').filter(({ id }) => /^(ops|losses|extreme)\//.test(id))
+const curve = await referenceCurve()
+const devices: DeviceReport[] = []
+const absent: { device: string; reason: string }[] = []
+for (const name of values.devices.split(','))
+  try {
+    const report = await suitesOn(name, { cases, runs: Number(values.runs), curve })
+    devices.push(report)
+    console.log(reportLine(report))
+  } catch (error) {
+    absent.push({ device: name, reason: (error as Error).message })
+    console.log(`${name}: absent, ${(error as Error).message}`)
+  }
+const report: Report = {
+  where: `Node ${process.version}`,
+  date: new Date().toISOString().slice(0, 10),
+  devices,
+  absent,
+}
+if (values.write) writeFileSync(reportPath('node'), `${JSON.stringify(report, null, 2)}\n`)
+const failed = devices.filter((device) => !isClean(device)).length
+console.log(`${devices.length - failed} passed, ${failed} failed, ${absent.length} absent`)
+process.exit(failed === 0 ? 0 : 1)
