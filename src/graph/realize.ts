@@ -1,5 +1,6 @@
 import type { Device, DeviceBuffer, HostData, Program } from '../device/device.ts'
 import { hostExpression } from '../device/host-expression.ts'
+import { checkPlaces } from '../device/places.ts'
 import { DeviceError, OutOfMemoryError, show } from '../errors.ts'
 import type { AnyTensor } from '../tensor.ts'
 import type { NumberSource } from './compile/lower.ts'
@@ -104,6 +105,7 @@ function ready(device: Device, roots: readonly AnyTensor[], walked: ReturnType<t
   if (found) plans.delete(walked.key)
   else {
     const made = plan(roots, walked, device.fusion)
+    for (const { kernel } of made.steps) checkPlaces(kernel, device)
     found = {
       plan: made,
       programs: made.steps.map((step) => device.compile(step.kernel)),

@@ -52,13 +52,23 @@ export function unravel(index: string, shape: Shape): string[] {
 }
 
 /**
- * floor(index / divisor) for a whole index below `range`, as a whole-number expression. GPUs may round a quotient down
- * past a whole number; half a unit keeps it clear of that while it still fits float32.
+ * floor(index / divisor) for a whole index below `range`, as a whole-number expression. Devices divide in float32, and GPUs
+ * may round a quotient down past a whole number: half a unit keeps it clear of that while it still fits. Above that, a
+ * quotient that is one too large or too small shows in what is left; one of more digits is taken in two parts.
  */
 export function quotient(index: string, divisor: number, range: number): string {
   if (divisor === 1) return index
   if (Number.isInteger(Math.log2(divisor))) return `(${index} >> ${Math.log2(divisor)})`
-  return range <= 2 ** 21 ? `(((${index} + 0.5) / ${divisor}) | 0)` : `((${index} / ${divisor}) | 0)`
+  if (range <= 2 ** 21) return `(((${index} + 0.5) / ${divisor}) | 0)`
+  if (range / divisor > 2 ** 20) {
+    const high = `(${index} >> 12)`
+    const upper = quotient(high, divisor, Math.ceil(range / 2 ** 12))
+    const rest = `((${high} - ${upper} * ${divisor}) * 4096 + (${index} & 4095))`
+    return `(${upper} * 4096 + ${quotient(rest, divisor, divisor * 2 ** 12)})`
+  }
+  const near = `((${index} / ${divisor}) | 0)`
+  const left = `(${index} - ${near} * ${divisor})`
+  return `(${near} + (${left} >> 31) - ((${divisor - 1} - ${left}) >> 31))`
 }
 
 /** index modulo divisor, as `quotient`. */
