@@ -43,7 +43,8 @@ export interface Device {
   release(buffer: DeviceBuffer): void
   /**
    * Where so much memory is in use that blocks of collected tensors may be among it, or `now`: has garbage collected,
-   * which a loop that only awaits what is done already would never let happen.
+   * which a loop that only awaits what is done already would never let happen. Where calls are queued: waits for the
+   * device when it is far behind.
    */
   relieve?(now?: boolean): Promise<void> | undefined
   close(): Promise<void>

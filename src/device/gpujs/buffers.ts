@@ -18,6 +18,8 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
     if (shared.fault)
       throw new DeviceError(`webgpu: the device reported a fault, got "${shared.fault}". Open it anew.`)
   }
+  // Calls since the device was last known to have nothing to do.
+  let queued = 0
   const backend: Backend = {
     kernelClass: lib.WebGPUKernel,
     maxKernels: 1024,
@@ -41,6 +43,7 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
       const run = plainRunner(backend, shortcut, size)
       return (values, scalars) => {
         check()
+        queued++
         return run(values, scalars)
       }
     },
@@ -75,11 +78,18 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
       })
       const numbers = new Float32Array(staging.getMappedRange().slice(0))
       staging.destroy()
+      queued = 0
       check()
       return numbers
     },
     release: (value) => (value as GpuBuffer).delete(),
     evict: (kernel) => kernel.destroy(),
+    catchUp() {
+      if (queued < MOST_QUEUED) return undefined
+      queued = 0
+      // Where it is lost the next call says so.
+      return device.queue.onSubmittedWorkDone().catch(() => {})
+    },
     lost: () => shared.lost,
     async close() {
       await gpu.destroy()
@@ -88,6 +98,9 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
   }
   return backend
 }
+
+/** Buffers that were destroyed live on until the calls that use them have run. */
+const MOST_QUEUED = 500
 
 /** In milliseconds. */
 const LOSS_TOLD_WITHIN = 1000

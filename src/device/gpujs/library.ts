@@ -132,6 +132,7 @@ export interface GpuDevice {
   readonly queue: {
     writeBuffer(buffer: object, offset: number, data: Float32Array): void
     submit(commands: readonly unknown[]): void
+    onSubmittedWorkDone(): Promise<void>
   }
   pushErrorScope(filter: 'validation'): void
   popErrorScope(): Promise<unknown>

@@ -49,6 +49,8 @@ export interface Runtime {
   /** A copy the caller owns. */
   read(handle: Handle): Float32Array | Promise<Float32Array>
   release(handle: Handle): void
+  /** Where the device is far behind what it was asked to do: waits for it. */
+  catchUp(): Promise<void> | undefined
   close(): Promise<void>
 }
 
@@ -232,6 +234,10 @@ class GpuJsRuntime implements Runtime {
     if (!(handle instanceof Held) || !handle.value || this.#closed) return
     this.#backend.release(handle.value)
     handle.value = null
+  }
+
+  catchUp(): Promise<void> | undefined {
+    return this.#backend.catchUp?.()
   }
 
   async close(): Promise<void> {
