@@ -6,7 +6,8 @@ import type { Prepared } from './define.ts'
 /** One summand of a training loss. */
 export interface Term {
   readonly loss: Prepared
-  readonly weight: number
+  /** Or what it is now, asked at every batch. */
+  readonly weight: number | (() => number)
   /** Epochs over which the weight grows: linear, a first share in epoch 1, all of it from epoch `warmup` on. Default 0. */
   readonly warmup?: number
 }
@@ -36,9 +37,9 @@ export function combine(terms: readonly Term[]): (batch: AnyBatch) => Combined {
     const { id } = loss.loss
     if (terms.findIndex((other) => other.loss.loss.id === id) !== i)
       throw new ValueError(`combine: ${id} comes twice, got it as terms of one sum. Add up its weights.`)
-    if (!Number.isFinite(weight) || !(warmup >= 0 && Number.isFinite(warmup)))
+    if ((typeof weight === 'number' && !Number.isFinite(weight)) || !(warmup >= 0 && Number.isFinite(warmup)))
       throw new ValueError(
-        `combine: weight and warm-up of ${id} must be finite, the warm-up at least 0, got ${weight} and ${warmup}. Change them.`,
+        `combine: weight and warm-up of ${id} must be finite, the warm-up at least 0, got ${String(weight)} and ${warmup}. Change them.`,
       )
   })
   return (batch) => {
@@ -54,11 +55,15 @@ export function combine(terms: readonly Term[]): (batch: AnyBatch) => Combined {
   }
 }
 
-function weightAt({ loss, weight, warmup = 0 }: Term, epoch: number | undefined): number {
+function weightAt({ loss, weight: given, warmup = 0 }: Term, epoch: number | undefined): number {
+  const { id } = loss.loss
+  const weight = typeof given === 'function' ? given() : given
+  if (!Number.isFinite(weight))
+    throw new ValueError(`combine: the weight of ${id} must be finite, got ${weight}. Change it.`)
   if (warmup === 0) return weight
   if (epoch === undefined)
     throw new ValueError(
-      `combine: the warm-up of ${loss.loss.id} counts epochs, got a batch without progress. Give progress: { epoch, epochs, step } in the batch.`,
+      `combine: the warm-up of ${id} counts epochs, got a batch without progress. Give progress: { epoch, epochs, step } in the batch.`,
     )
   return weight * Math.min(epoch / warmup, 1)
 }

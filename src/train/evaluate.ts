@@ -23,7 +23,11 @@ export async function accuraciesOf(predict: Predict, dataset: Dataset): Promise<
   return Object.fromEntries(Object.entries(all).map(([name, logits]) => [name, accuracyOf(logits, dataset)]))
 }
 
-async function predictions(predict: Predict, dataset: Dataset): Promise<Record<string, Float32Array>> {
+/** What a network says of every image, [size * classes] row by row, for every name that it answers under. */
+export async function predictions(
+  predict: Predict,
+  dataset: Dataset,
+): Promise<Record<string, Float32Array>> {
   const { size, classes } = dataset
   const all: Record<string, Float32Array> = {}
   for (let start = 0; start < size; start += CHUNK) {

@@ -4,7 +4,7 @@
 export { augmentationNames, augmentationOf } from './augmentations.ts'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 export { checkExperiment, distill } from './distill.ts'
-export { accuraciesOf, logitsOf } from './evaluate.ts'
+export { accuraciesOf, logitsOf, predictions } from './evaluate.ts'
 export type {
   DistillOptions,
   Experiment,

@@ -36,6 +36,8 @@ export interface TraineeOptions extends Omit<Sources, 'taps' | 'teacherFeatures'
   /** Makes another student of the same architecture, for methods that train two. */
   readonly makePeer: () => Model
   readonly batchSize: number
+  /** What the weight of a term is now, for those who turn weights while they train; the method's where left out. */
+  readonly weightNow?: ((id: string, weight: number) => number) | undefined
   /** Draws the first weights of adapters. */
   readonly seed: number
 }
@@ -48,7 +50,7 @@ const FEATURES: readonly Need[] = ['teacherClassifier', 'classMaps', 'teacherNor
  * come: whatever does not fit is thrown here, before the first step.
  */
 export function traineeOf({ id, terms }: Method, options: TraineeOptions): Trainee {
-  const { data, student, batchSize, seed, makePeer } = options
+  const { data, student, batchSize, seed, makePeer, weightNow } = options
   const needs = new Set(terms.flatMap(({ loss }) => loss.needs))
   if (options.mixup !== undefined) checkMixable(id, needs)
   const named = terms.map(({ params }) => tapsOf(params))
@@ -76,7 +78,7 @@ export function traineeOf({ id, terms }: Method, options: TraineeOptions): Train
   const sum = combine(
     active.map(({ prepared: loss, weight, warmup }) => ({
       loss: options.mixup === undefined ? loss : onMixed(loss),
-      weight,
+      weight: weightNow ? () => weightNow(loss.loss.id, weight) : weight,
       warmup,
     })),
   )

@@ -3,6 +3,7 @@
 import type { DeviceReport } from '../support/device-report.ts'
 import { suitesOn } from '../support/device-suites.ts'
 import { type Case, caseOf } from '../support/fixtures.ts'
+import type { Wanted } from '../support/kd-training.ts'
 
 const files = import.meta.glob<string>(['../fixtures/*/*.json', '!../fixtures/*/index.json'], {
   query: '?raw',
@@ -14,21 +15,21 @@ export interface Page {
   suites(
     device: string,
     runs: number,
-    curve: readonly number[],
+    wanted: Wanted,
     folders: readonly string[],
-  ): Promise<DeviceReport | string>
+  ): Promise<DeviceReport | { readonly absent: string }>
   /** The last thing begun, so that a run that hangs says where. */
   doing: string
 }
 
 const page: Page = {
   doing: 'starting',
-  async suites(device, runs, curve, folders) {
+  async suites(device, runs, wanted, folders) {
     try {
       const cases = await casesIn(folders)
-      return await suitesOn(device, { cases, runs, curve, onProgress })
+      return await suitesOn(device, { cases, runs, wanted, onProgress })
     } catch (error) {
-      return (error as Error).message
+      return { absent: (error as Error).message }
     }
   },
 }

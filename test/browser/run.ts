@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { argv } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type DeviceReport, isClean, type Report } from '../support/device-report.ts'
-import { referenceCurve } from '../support/device-suites.ts'
-import { reportLine, reportPath } from '../support/device-table.ts'
+import type { Page as Tab } from 'playwright-core'
+import { type DeviceReport, isClean, type Report, type Without } from '../support/device-report.ts'
+import { wantedTraining } from '../support/device-suites.ts'
+import { reportLine, reportPath, versionsOf } from '../support/device-table.ts'
 import { launchChromium } from './chromium.ts'
 import type { Page } from './page.ts'
 import { serve } from './serve.ts'
@@ -28,9 +30,10 @@ const { values } = parseArgs({
 })
 
 const browser = await launchChromium()
-const curve = await referenceCurve()
+const wanted = await wantedTraining()
 const devices: DeviceReport[] = []
-const absent: { device: string; reason: string }[] = []
+const absent: Without[] = []
+const unfinished: Without[] = []
 const complaints: string[] = []
 for (const name of values.devices.split(',').map((text) => text.replaceAll(';', ','))) {
   const site = await serve('test/browser', { isolated: name !== PLAIN })
@@ -41,16 +44,19 @@ for (const name of values.devices.split(',').map((text) => text.replaceAll(';', 
   const given = [
     name === PLAIN ? 'cpu' : name,
     Number(values.runs),
-    curve,
+    wanted,
     values.folders.split(','),
   ] as const
   const found = await Promise.race([
     tab.evaluate((args) => page.suites(...args), given),
-    late(Number(values.minutes), async () => `stopped at ${await tab.evaluate(() => page.doing)}`),
+    late(tab, Number(values.minutes)),
   ])
-  if (typeof found === 'string') {
-    absent.push({ device: name, reason: found })
-    console.log(`${name}: absent, ${found}`)
+  if ('late' in found) {
+    unfinished.push({ device: name, reason: found.late })
+    console.log(`${name}: ${found.late}`)
+  } else if ('absent' in found) {
+    absent.push({ device: name, reason: found.absent })
+    console.log(`${name}: absent, ${found.absent}`)
   } else {
     devices.push({ ...found, device: name })
     console.log(reportLine({ ...found, device: name }))
@@ -61,19 +67,26 @@ for (const name of values.devices.split(',').map((text) => text.replaceAll(';', 
 const report: Report = {
   where: `Chromium ${browser.version()}`,
   date: new Date().toISOString().slice(0, 10),
+  versions: versionsOf('gpu.js'),
+  runs: Number(values.runs),
   devices,
   absent,
+  unfinished,
 }
 await browser.close()
 for (const complaint of complaints) console.log(complaint)
 if (values.write) writeFileSync(reportPath('chromium'), `${JSON.stringify(report, null, 2)}\n`)
-const failed = devices.filter((device) => !isClean(device)).length + absent.length + complaints.length
-console.log(
-  `${devices.length - devices.filter((device) => !isClean(device)).length} passed, ${failed} failed`,
-)
+const clean = devices.filter(isClean).length
+const failed = devices.length - clean + absent.length + unfinished.length + complaints.length
+console.log(`${clean} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
 
-async function late(minutes: number, what: () => Promise<string>): Promise<string> {
-  await new Promise((resolve) => setTimeout(resolve, minutes * 60_000).unref())
-  return what()
+/** After so many minutes: what the page is doing, if it still answers. */
+async function late(tab: Tab, minutes: number): Promise<{ late: string }> {
+  await sleep(minutes * 60_000, null, { ref: false })
+  const doing = await Promise.race([
+    tab.evaluate(() => page.doing),
+    sleep(10_000, 'something that does not let go', { ref: false }),
+  ])
+  return { late: `not done after ${minutes} minutes, at ${doing}` }
 }

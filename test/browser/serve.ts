@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { build, preview } from 'vite'
+import { sources } from '../support/sources.ts'
 
 /** What a page needs to have threads. */
-const ISOLATED = {
+export const ISOLATED = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
@@ -20,6 +21,8 @@ export async function serve(root: string, { isolated }: { readonly isolated: boo
   await build({
     root: resolve(root),
     configFile: false,
+    base: './',
+    resolve: { alias: sources({ browser: true }) },
     logLevel: 'error',
     build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 2000, target: 'es2022' },
   })

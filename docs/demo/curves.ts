@@ -1,0 +1,56 @@
+/** Accuracies of a student, in percent, at the steps where it was judged. */
+export interface Curve {
+  readonly name: 'alone' | 'distilled'
+  readonly points: readonly (readonly [step: number, accuracy: number])[]
+}
+
+const WIDTH = 640
+const HEIGHT = 260
+const LEFT = 68
+const RIGHT = 12
+const TOP = 12
+const BOTTOM = 30
+
+/** Draws both curves, and the teacher's accuracy as a level, into an SVG of 640 x 260. */
+export function drawCurves(
+  svg: SVGSVGElement,
+  curves: readonly Curve[],
+  steps: number,
+  teacher: number | undefined,
+): void {
+  const x = (step: number) => LEFT + (step / steps) * (WIDTH - LEFT - RIGHT)
+  const y = (accuracy: number) => TOP + (1 - accuracy / 100) * (HEIGHT - TOP - BOTTOM)
+  const grid = [0, 25, 50, 75, 100].flatMap((accuracy) => [
+    make('line', { class: 'grid', x1: LEFT, x2: WIDTH - RIGHT, y1: y(accuracy), y2: y(accuracy) }),
+    make('text', { x: LEFT - 6, y: y(accuracy) + 4, 'text-anchor': 'end' }, `${accuracy} %`),
+  ])
+  const ends = [0, steps].map((step) =>
+    make('text', { x: x(step), y: HEIGHT - 10, 'text-anchor': step === 0 ? 'start' : 'end' }, `step ${step}`),
+  )
+  const level =
+    teacher === undefined
+      ? []
+      : [
+          make('line', {
+            class: 'level teacher',
+            x1: LEFT,
+            x2: WIDTH - RIGHT,
+            y1: y(teacher),
+            y2: y(teacher),
+          }),
+        ]
+  const lines = curves.map(({ name, points }) =>
+    make('polyline', {
+      class: `curve ${name}`,
+      points: points.map(([step, accuracy]) => `${x(step)},${y(accuracy)}`).join(' '),
+    }),
+  )
+  svg.replaceChildren(...grid, ...ends, ...level, ...lines)
+}
+
+function make(tag: string, attributes: Readonly<Record<string, string | number>>, text = ''): SVGElement {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
+  element.textContent = text
+  return element
+}
