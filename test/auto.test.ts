@@ -28,6 +28,18 @@ describe('auto', () => {
     expect(await choiceFor(info)).toEqual({ name: 'webgpu', because })
   })
 
+  test('looks for a GPU in /dev before it loads a driver, on Linux', async () => {
+    const files = process.getBuiltinModule('node:fs')
+    const listed = vi.spyOn(files, 'readdirSync').mockReturnValue(['null', 'tty'] as never)
+    try {
+      const here = await choose()
+      if (process.platform === 'linux')
+        expect(here).toEqual({ name: 'cpu', because: 'there is no GPU in /dev' })
+    } finally {
+      listed.mockRestore()
+    }
+  })
+
   test.each([
     [{ vendor: 'google', architecture: 'swiftshader' }, "webgpu's adapter is google swiftshader (software)"],
     [{ vendor: 'mesa', architecture: '', device: 'llvmpipe' }, "webgpu's adapter is mesa (software)"],

@@ -10,7 +10,7 @@ let choice: Promise<Choice> | undefined
 
 /**
  * A real GPU where WebGPU has one, else the processor: never an adapter that is the processor in disguise. Asked once per
- * process. Where Node has no package `webgpu` that costs nothing; where it has, loading the drivers takes some 0.3 s.
+ * process. In Node, loading the drivers takes some 0.3 s where there may be a GPU and the package `webgpu` is installed.
  */
 export function chooseAuto(): Promise<Choice> {
   choice ??= choose()
@@ -24,6 +24,7 @@ export function refuseGpu(because: string): void {
 
 /** Asks anew. */
 export async function choose(): Promise<Choice> {
+  if (!mayHaveGpu()) return { name: 'cpu', because: 'there is no GPU in /dev' }
   const { describeAdapter, findAdapter } = await import('./gpujs/adapter.ts')
   try {
     const { description, software } = describeAdapter((await findAdapter()).adapter)
@@ -34,4 +35,15 @@ export async function choose(): Promise<Choice> {
     if (!(error instanceof DeviceError)) throw error
     return { name: 'cpu', because: 'webgpu is absent' }
   }
+}
+
+/** What GPUs are called in Linux's /dev: any by its render node, NVIDIA's in containers, AMD's, those behind WSL. */
+const GPU_NODES = /^(dri|nvidia\d+|kfd|dxg)$/
+
+/** On Linux without one, drivers would only be loaded to complain on the terminal; elsewhere nobody knows beforehand. */
+function mayHaveGpu(): boolean {
+  const { navigator, process } = globalThis as { navigator?: { gpu?: object }; process?: NodeJS.Process }
+  if (navigator?.gpu || process?.platform !== 'linux') return true
+  const files = process.getBuiltinModule?.('node:fs')
+  return !files || files.readdirSync('/dev').some((name) => GPU_NODES.test(name))
 }
