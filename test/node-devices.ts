@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { argv } from 'node:process'
 import { parseArgs } from 'node:util'
-import { deviceNames } from '../src/device/open.ts'
-import { type DeviceReport, isClean, type Report } from './support/device-report.ts'
-import { referenceCurve, suitesOn } from './support/device-suites.ts'
-import { reportLine, reportPath } from './support/device-table.ts'
+import { deviceNames, openDevice } from '../src/device/open.ts'
+import { type DeviceReport, isClean, type Report, type Without } from './support/device-report.ts'
+import { suitesOn, wantedTraining } from './support/device-suites.ts'
+import { reportLine, reportPath, versionsOf } from './support/device-table.ts'
 import { readCases } from './support/fixture-files.ts'
 
 // npm run test:devices [-- --devices cpu,webgpu --runs 12 --write]: what test:browser does, on every device of this Node.
@@ -18,23 +18,29 @@ const { values } = parseArgs({
   },
 })
 const cases = readCases('test/fixtures').filter(({ id }) => /^(ops|losses|extreme)\//.test(id))
-const curve = await referenceCurve()
+const wanted = await wantedTraining()
 const devices: DeviceReport[] = []
-const absent: { device: string; reason: string }[] = []
-for (const name of values.devices.split(','))
+const absent: Without[] = []
+for (const name of values.devices.split(',')) {
   try {
-    const report = await suitesOn(name, { cases, runs: Number(values.runs), curve })
-    devices.push(report)
-    console.log(reportLine(report))
+    await openDevice(name)
   } catch (error) {
     absent.push({ device: name, reason: (error as Error).message })
     console.log(`${name}: absent, ${(error as Error).message}`)
+    continue
   }
+  const report = await suitesOn(name, { cases, runs: Number(values.runs), wanted })
+  devices.push(report)
+  console.log(reportLine(report))
+}
 const report: Report = {
   where: `Node ${process.version}`,
   date: new Date().toISOString().slice(0, 10),
+  versions: versionsOf('gpu.js', 'webgpu'),
+  runs: Number(values.runs),
   devices,
   absent,
+  unfinished: [],
 }
 if (values.write) writeFileSync(reportPath('node'), `${JSON.stringify(report, null, 2)}\n`)
 const failed = devices.filter((device) => !isClean(device)).length

@@ -24,10 +24,7 @@ export async function accuraciesOf(predict: Predict, dataset: Dataset): Promise<
 }
 
 /** What a network says of every image, [size * classes] row by row, for every name that it answers under. */
-export async function predictions(
-  predict: Predict,
-  dataset: Dataset,
-): Promise<Record<string, Float32Array>> {
+export async function predictions(predict: Predict, dataset: Dataset): Promise<Record<string, Float32Array>> {
   const { size, classes } = dataset
   const all: Record<string, Float32Array> = {}
   for (let start = 0; start < size; start += CHUNK) {

@@ -1,5 +1,6 @@
 /// <reference types="vite/client" />
 
+import { openDevice } from '../../src/device/open.ts'
 import type { DeviceReport } from '../support/device-report.ts'
 import { suitesOn } from '../support/device-suites.ts'
 import { type Case, caseOf } from '../support/fixtures.ts'
@@ -26,11 +27,11 @@ const page: Page = {
   doing: 'starting',
   async suites(device, runs, wanted, folders) {
     try {
-      const cases = await casesIn(folders)
-      return await suitesOn(device, { cases, runs, wanted, onProgress })
+      await openDevice(device)
     } catch (error) {
       return { absent: (error as Error).message }
     }
+    return suitesOn(device, { cases: await casesIn(folders), runs, wanted, onProgress })
   },
 }
 

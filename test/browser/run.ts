@@ -48,7 +48,9 @@ for (const name of values.devices.split(',').map((text) => text.replaceAll(';', 
     values.folders.split(','),
   ] as const
   const found = await Promise.race([
-    tab.evaluate((args) => page.suites(...args), given),
+    tab
+      .evaluate((args) => page.suites(...args), given)
+      .catch((error: Error) => ({ late: `ended, got "${error.message}"` })),
     late(tab, Number(values.minutes)),
   ])
   if ('late' in found) {

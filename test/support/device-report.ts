@@ -10,8 +10,10 @@ export interface DeviceReport {
   readonly losses: Tally
   /** The farthest that the losses of 50 steps lie from those of `reference`, as a multiple of what float32 may grow to. */
   readonly curve: number
-  /** The same of the first step alone. */
+  /** The same of the weights after the first step, as a multiple of one step's rounding. */
   readonly step: number
+  /** What all of it took. */
+  readonly seconds: number
 }
 
 export interface Tally {
@@ -21,12 +23,24 @@ export interface Tally {
   readonly skipped: readonly string[]
 }
 
+/** A device without results. */
+export interface Without {
+  readonly device: string
+  readonly reason: string
+}
+
 /** Everything that one run of the suites says. */
 export interface Report {
   readonly where: string
   readonly date: string
+  /** Of what has a say in the results. */
+  readonly versions: Readonly<Record<string, string>>
+  /** Drawn cases of each operation. */
+  readonly runs: number
   readonly devices: readonly DeviceReport[]
-  readonly absent: readonly { readonly device: string; readonly reason: string }[]
+  readonly absent: readonly Without[]
+  /** Begun, and not done in time. */
+  readonly unfinished: readonly Without[]
 }
 
 export const isClean = ({ ops, cases, losses, curve, step }: DeviceReport): boolean =>

@@ -6,7 +6,7 @@ import type { DeviceReport, Tally } from './device-report.ts'
 import { deviceLimit } from './fixture-limits.ts'
 import { failures } from './fixture-run.ts'
 import type { Case } from './fixtures.ts'
-import { curveDistance, trainOn } from './kd-training.ts'
+import { curveDistance, stepDistance, trainOn, type Wanted, wantedOf } from './kd-training.ts'
 import '../../src/index.ts'
 import '../../src/optim/index.ts'
 
@@ -16,18 +16,18 @@ export interface SuiteOptions {
   readonly cases: readonly Case[]
   /** Drawn cases of each operation. */
   readonly runs: number
-  /** The losses of `reference`, from `referenceCurve`. */
-  readonly curve: readonly number[]
+  /** What training gives, from `wantedTraining`. */
+  readonly wanted: Wanted
   readonly onProgress?: (what: string) => void
 }
 
-export const referenceCurve = async (): Promise<readonly number[]> =>
-  (await trainOn('reference', STEPS)).losses
+export const wantedTraining = (): Promise<Wanted> => wantedOf(STEPS)
 
 /** Runs every suite on a device: in Node and in a browser alike. Throws a DeviceError where it is absent. */
 export async function suitesOn(name: string, options: SuiteOptions): Promise<DeviceReport> {
   const opened = await openDevice(name)
-  const { cases, runs, curve, onProgress = () => {} } = options
+  const { cases, runs, wanted, onProgress = () => {} } = options
+  const start = performance.now()
   const ops = await tally([...registry.values()], async (op) => {
     onProgress(`${name}: ${op.name}`)
     return failing(() => conforms(op, opened, runs), op.name)
@@ -52,9 +52,10 @@ export async function suitesOn(name: string, options: SuiteOptions): Promise<Dev
   onProgress(`${name}: ${STEPS} steps`)
   const { losses } = await trainOn(name, STEPS)
   const { precision, description } = opened
-  const distance = curveDistance(losses, curve)
-  const step = curveDistance(losses.slice(0, 2), curve.slice(0, 2))
-  return { device: name, precision, description, ...found, curve: distance, step }
+  const curve = curveDistance(losses, wanted.losses)
+  const step = stepDistance((await trainOn(name, 1)).weights, wanted)
+  const seconds = Math.round((performance.now() - start) / 1000)
+  return { device: name, precision, description, ...found, curve, step, seconds }
 }
 
 type Outcome = 'passed' | { readonly failed: string } | { readonly skipped: string }

@@ -1,25 +1,42 @@
-import type { DeviceReport, Report, Tally } from './device-report.ts'
+import { readFileSync } from 'node:fs'
+import type { DeviceReport, Report, Tally, Without } from './device-report.ts'
 
 /** Where the results that docs/devices.md is made from are kept. */
 export const reportPath = (where: 'node' | 'chromium'): string => `docs/devices/${where}.json`
 
+/** Of the packages whose code runs, from their package.json. */
+export function versionsOf(...packages: readonly string[]): Record<string, string> {
+  const version = (path: string): string => JSON.parse(readFileSync(path, 'utf8')).version
+  const installed = packages.map((name) => [name, version(`node_modules/${name}/package.json`)] as const)
+  return { kdgrad: version('package.json'), ...Object.fromEntries(installed) }
+}
+
 const share = ({ passed, failed }: Tally): string => `${passed}/${passed + failed.length}`
 
 /** What a device came to, in a line with all that went wrong below it. */
-export function reportLine({ device, description, ops, cases, losses, step, curve }: DeviceReport): string {
+export function reportLine({
+  device,
+  description,
+  ops,
+  cases,
+  losses,
+  step,
+  curve,
+  seconds,
+}: DeviceReport): string {
   const skipped = [...ops.skipped, ...cases.skipped, ...losses.skipped].map((text) => `  skipped ${text}`)
   const failed = [...ops.failed, ...cases.failed, ...losses.failed].map((text) => `  FAILED ${text}`)
-  const line = `${device} (${description}): operations ${share(ops)}, fixtures of operations ${share(cases)}, of losses ${share(losses)}; step at ${step.toFixed(2)} and 50 steps at ${curve.toFixed(2)} of what is allowed`
+  const line = `${device} (${description}): operations ${share(ops)}, fixtures of operations ${share(cases)}, of losses ${share(losses)}; step at ${step.toFixed(2)} and 50 steps at ${curve.toFixed(2)} of what is allowed; ${seconds} s`
   return [line, ...failed, ...skipped].join('\n')
 }
 
 /** docs/devices.md between its marks: a table for each place, what was skipped and what is absent. */
 export function deviceTables(reports: readonly Report[]): string {
   return reports
-    .map(({ where, date, devices, absent }) => {
+    .map(({ where, date, versions, runs, devices, absent, unfinished }) => {
       const rows = devices.map(
         (found) =>
-          `| \`${found.device}\` | ${found.description} | ${share(found.ops)} | ${share(found.cases)} | ${share(found.losses)} | ${yes(found.step)} | ${yes(found.curve)} |`,
+          `| \`${found.device}\` | ${found.description} | ${share(found.ops)} | ${share(found.cases)} | ${share(found.losses)} | ${yes(found.step)} | ${yes(found.curve)} | ${found.seconds} s |`,
       )
       const reasons = devices.flatMap(({ device, ops, cases, losses }) =>
         [ops, cases, losses].flatMap(({ skipped }) => skipped).map((text) => ({ device, text })),
@@ -29,15 +46,24 @@ export function deviceTables(reports: readonly Report[]): string {
         const on = reasons.filter((reason) => reason.text === text).map(({ device }) => `\`${device}\``)
         return `- ${text} (${on.join(', ')})`
       })
-      const missing = absent.map(({ device, reason }) => `- \`${device}\`: ${reason}`)
+      const list = (without: readonly Without[]) =>
+        without.map(({ device, reason }) => `- \`${device}\`: ${reason}`)
+      const failed = devices.flatMap(({ device, ops, cases, losses }) =>
+        [ops, cases, losses].flatMap((tally) => tally.failed.map((reason) => ({ device, reason }))),
+      )
+      const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
       return [
         `### ${where}, ${date}`,
         '',
-        '| device | made by | operations | fixtures of operations | of losses | step | 50 steps |',
-        '|---|---|---|---|---|---|---|',
+        `With ${made.join(', ')}; ${runs} drawn cases of each operation.`,
+        '',
+        '| device | made by | operations | fixtures of operations | of losses | step | 50 steps | took |',
+        '|---|---|---|---|---|---|---|---|',
         ...rows,
         ...(skipped.length > 0 ? ['', 'Skipped, and why:', '', ...skipped] : []),
-        ...(missing.length > 0 ? ['', 'Absent there:', '', ...missing] : []),
+        ...(failed.length > 0 ? ['', 'Failed:', '', ...list(failed)] : []),
+        ...(unfinished.length > 0 ? ['', 'Not finished:', '', ...list(unfinished)] : []),
+        ...(absent.length > 0 ? ['', 'Absent there:', '', ...list(absent)] : []),
       ].join('\n')
     })
     .join('\n\n')

@@ -6,6 +6,7 @@ import { ce, combine, kldiv } from '../../src/losses/index.ts'
 import { Student, Teacher } from '../../src/nn/models/index.ts'
 import { SGD } from '../../src/optim/index.ts'
 import { Random } from '../../src/random.ts'
+import { largestOf } from './closeness.ts'
 
 /** A short training run: the loss before each step, and the student's weights after the last one. */
 export interface Trained {
@@ -44,6 +45,31 @@ export async function trainOn(name: string, steps: number): Promise<Trained> {
   }
   const weights = await Promise.all(student.parameters().map((parameter) => parameter.data()))
   return { losses, weights: weights.flatMap((values) => Array.from(values)) }
+}
+
+/** What training on `reference` gives: the losses of so many steps, and the weights before and after the first. */
+export interface Wanted {
+  readonly losses: readonly number[]
+  readonly before: readonly number[]
+  readonly after: readonly number[]
+}
+
+/** Trains on `reference`. */
+export async function wantedOf(steps: number): Promise<Wanted> {
+  const { losses } = await trainOn('reference', steps)
+  const { weights: before } = await trainOn('reference', 0)
+  const { weights: after } = await trainOn('reference', 1)
+  return { losses, before, after }
+}
+
+/**
+ * How far the weights lie from those of `reference` after a step, as a multiple of what is allowed: of what the step moves,
+ * 1e-5, as in the conformance suite; and two roundings to float32, of the first weight and of the moved one.
+ */
+export function stepDistance(weights: readonly number[], { before, after }: Wanted): number {
+  const moved = largestOf(after.map((w, i) => w - before[i]!))
+  const shares = after.map((w, i) => Math.abs(weights[i]! - w) / (1e-5 * moved + 2 ** -23 * Math.abs(w)))
+  return shares.some(Number.isNaN) ? Infinity : Math.max(...shares)
 }
 
 /**
