@@ -109,7 +109,15 @@ export interface Loss<P extends Settings, N extends Need> extends AnyLoss {
 export interface Prepared {
   (batch: AnyBatch): Tensor
   readonly loss: AnyLoss
+  /** What is in force now. */
   readonly params: Settings
+  /**
+   * Gives numbers of the formula other values from the next batch on, so that they can be turned while it trains. What
+   * sized adapters and state stays as it was.
+   *
+   * @throws ValueError where a name is unknown or a number is out of range; nothing has changed then.
+   */
+  turn(numbers: Readonly<Record<string, number>>): void
   /** Adapters and state: what the optimiser trains and a checkpoint saves. */
   readonly own: Own
   /** The layers that it compares, as they are in the first batch. */
@@ -230,6 +238,10 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
     const prepared = Object.assign(bound(all, own, formula), {
       loss: made,
       params: all as Settings,
+      turn: (numbers: Readonly<Record<string, number>>) => {
+        checkSettings(id, parameters, numbers)
+        Object.assign(all, numbers)
+      },
       own,
       layers: sizes.layers,
       preliminary: preliminary && {

@@ -42,7 +42,8 @@ export interface FitOptions {
   /** Steps between checkpoints, which `onCheckpoint` gets; one more where the run is ended early. */
   readonly checkpointEvery?: number | undefined
   readonly onCheckpoint?: ((state: FitState) => Promise<void>) | undefined
-  readonly onStep?: (progress: StepProgress) => void
+  /** What it returns is awaited: whoever shows the run can hold it there. */
+  readonly onStep?: (progress: StepProgress) => void | Promise<void>
   readonly onEpoch?: (metrics: EpochMetrics) => void
   /** Ends the run after the step in progress. */
   readonly signal?: AbortSignal | undefined
@@ -184,7 +185,7 @@ class Fit {
     this.#done++
     this.#sums.add(loss, each, indices.length)
     const samples = (this.#epoch - 1) * this.#options.data.size + this.#sums.samples
-    onStep?.({ step: step + 1, steps: this.#steps, epoch: this.#epoch, loss, samples })
+    await onStep?.({ step: step + 1, steps: this.#steps, epoch: this.#epoch, loss, samples })
     if (checkpointEvery && (step + 1) % checkpointEvery === 0) await onCheckpoint?.(this.#state)
   }
 

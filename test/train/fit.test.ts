@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { imagesOf, labelsOf } from '../../src/data/batch.ts'
 import { type Dataset, subset } from '../../src/data/index.ts'
 import { crossEntropy, tensor } from '../../src/index.ts'
@@ -58,6 +58,28 @@ const weightsOf = async (student: Student) =>
   Promise.all([...student.stateDict()].map(async ([name, t]) => [name, Array.from(await t.data())]))
 
 describe('fit', () => {
+  test('waits for what onStep returns', async () => {
+    let free = () => {}
+    let steps = 0
+    const { options } = setting({
+      epochs: 1,
+      onStep: () => {
+        steps++
+        return new Promise<void>((resolve) => {
+          free = resolve
+        })
+      },
+    })
+    const run = fit(options)
+    for (let held = 1; held <= 4; held++) {
+      await vi.waitFor(() => expect(steps).toBe(held))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(steps).toBe(held)
+      free()
+    }
+    expect((await run).done).toBe(true)
+  })
+
   test.each([undefined, 0.9])(
     'goes on from any checkpoint bit for bit, with averaging %s',
     async (averaging) => {
