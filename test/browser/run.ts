@@ -75,9 +75,10 @@ const report: Report = {
   absent,
   unfinished,
 }
+// Before the browser is closed, which waits for a GPU process that hangs.
+if (values.write) writeFileSync(reportPath('chromium'), `${JSON.stringify(report, null, 2)}\n`)
 await browser.close()
 for (const complaint of complaints) console.log(complaint)
-if (values.write) writeFileSync(reportPath('chromium'), `${JSON.stringify(report, null, 2)}\n`)
 const clean = devices.filter(isClean).length
 const failed = devices.length - clean + absent.length + unfinished.length + complaints.length
 console.log(`${clean} passed, ${failed} failed`)
