@@ -1,17 +1,17 @@
-/** Accuracies of a student, in percent, at the steps where it was judged. */
+/** Accuracies of a network, in percent, at the steps where it was judged. */
 export interface Curve {
-  readonly name: 'alone' | 'distilled'
+  readonly name: 'teacher' | 'alone' | 'distilled'
   readonly points: readonly (readonly [step: number, accuracy: number])[]
 }
 
 const WIDTH = 640
-const HEIGHT = 260
-const LEFT = 68
+const HEIGHT = 230
+const LEFT = 80
 const RIGHT = 12
-const TOP = 12
+const TOP = 16
 const BOTTOM = 30
 
-/** Draws both curves, and the teacher's accuracy as a level, into an SVG of 640 x 260. */
+/** Draws the curves, and the teacher's accuracy as a level where it is known, into an SVG of 640 x 230. */
 export function drawCurves(
   svg: SVGSVGElement,
   curves: readonly Curve[],
@@ -45,6 +45,11 @@ export function drawCurves(
       points: points.map(([step, accuracy]) => `${x(step)},${y(accuracy)}`).join(' '),
     }),
   )
+  const now = curves.flatMap(({ name, points }) => {
+    const last = points.at(-1)
+    return last ? [`${name} ${last[1].toFixed(1)} % at step ${last[0]}`] : []
+  })
+  svg.setAttribute('aria-label', ['Test accuracy over steps', ...now].join(', '))
   svg.replaceChildren(...grid, ...ends, ...level, ...lines)
 }
 

@@ -27,13 +27,13 @@ export function disagreements(
 }
 
 /** Shows some of them, each drawn and with what was said of it. */
-export function showDigits(list: HTMLUListElement, test: Dataset, shown: readonly Disagreement[]): void {
+export function showDigits(list: HTMLElement, test: Dataset, shown: readonly Disagreement[]): void {
   list.replaceChildren(
     ...shown.map((one) => {
       const item = document.createElement('li')
       item.append(
         drawn(test, one.index),
-        line('is', one.truth, undefined),
+        line('it is', one.truth, undefined),
         line('teacher', one.teacher, one.teacher === one.truth),
         line('student', one.student, one.student === one.truth),
       )

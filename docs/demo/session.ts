@@ -1,160 +1,138 @@
 import { device } from 'kdgrad'
-import { balancedSubset, batches, type Dataset, glyphs } from 'kdgrad/data'
-import { ce, losses } from 'kdgrad/losses'
-import { type Model, models } from 'kdgrad/models'
+import { balancedSubset, type Dataset, glyphs } from 'kdgrad/data'
+import type { Model } from 'kdgrad/models'
 import { Random } from 'kdgrad/nn'
-import { Adam } from 'kdgrad/optim'
-import { logitsOf, type Method, predictions, recipeOf, type Trainee, traineeOf } from 'kdgrad/train'
+import { logitsOf, type StepProgress } from 'kdgrad/train'
+import {
+  methodOf,
+  newStudent,
+  newTeacher,
+  type Run,
+  recipe,
+  runOf,
+  STUDENT_IMAGES,
+  saidBy,
+  stepsOf,
+  TEACHER_IMAGES,
+  type Turned,
+} from './runs.ts'
 
-const IMAGES = 300
-const BATCH = 32
-const EPOCHS = 30
-const TEACHER_BATCH = 64
-const TEACHER_EPOCHS = 4
-const recipe = recipeOf('glyphs', 3000, IMAGES)
+/** Steps between two looks at the test images. */
+const JUDGED_EVERY = 10
 
 export interface Choice {
   readonly device: string
   readonly loss: string
   readonly seed: number
-  /** Multiples of the published weight of the loss, and of that of the cross-entropy; asked at every step. */
-  readonly weights: () => { readonly loss: number; readonly ce: number }
+  /** Asked at every step. */
+  readonly turned: () => Turned
 }
 
-/** What has come of it so far. */
+/** What has come of it so far. Logits of the test images are there where the networks have just been judged. */
 export interface Standing {
+  readonly phase: 'teacher' | 'before' | 'students'
   readonly doing: string
   readonly step: number
   readonly steps: number
   readonly test: Dataset
-  /** What the networks say of the test images; none before they were judged. */
-  readonly teacher?: Float32Array | undefined
-  readonly alone?: Float32Array | undefined
-  readonly distilled?: Float32Array | undefined
+  readonly teacher?: Float32Array
+  readonly alone?: Float32Array
+  readonly distilled?: Float32Array
 }
+
+type Turns<T = void> = AsyncGenerator<Standing, T>
 
 let data: { readonly train: Dataset; readonly test: Dataset } | undefined
-/** Teachers that are trained, by device and seed: another loss goes on with the same one. */
-const teachers = new Map<string, Model>()
+/** Teachers that are trained, by seed: another loss goes on with the same one. A lost device takes its own with it. */
+const teachers = new WeakMap<object, Map<number, Model>>()
 
-/** The loss by itself, beside as much cross-entropy as is published. */
-export function methodOf(id: string): Method {
-  const loss = losses.get(id)!
-  const params = { ...loss.defaults, ...recipe.parameters[id] }
-  const hard = { loss: ce, params: {}, weight: loss.mix.ce, warmup: 0 }
-  const own = { loss, params, weight: loss.mix.weight, warmup: Math.round((loss.mix.warmup ?? 0) * EPOCHS) }
-  return { id, terms: loss === ce || hard.weight === 0 ? [own] : [hard, own] }
+/** Trains all three networks; each turn is a step, after which the caller may wait, look or leave. */
+export async function* session({ device: name, loss, seed, turned }: Choice): Turns {
+  const on = await device(name)
+  data ??= glyphs({ train: TEACHER_IMAGES, test: 500 })
+  const { train, test } = data
+  const known = teachers.get(on) ?? new Map<number, Model>()
+  teachers.set(on, known)
+  const teacher = known.get(seed) ?? (yield* taught(train, test, seed, on.name))
+  known.set(seed, teacher)
+
+  const few = balancedSubset(train, STUDENT_IMAGES, new Random(seed).fork('student images'))
+  const [knows, says] = [await logitsOf(teacher, few), await logitsOf(teacher, test)]
+  const begin = (id: string, formerSelf?: Float32Array, turn?: () => Turned): Run =>
+    runOf(
+      methodOf(id),
+      newStudent(seed),
+      {
+        data: few,
+        teacher,
+        teacherLogits: () => knows,
+        formerSelfLogits: () => formerSelf ?? new Float32Array(knows.length),
+        seed,
+      },
+      recipe.student,
+      turn,
+    )
+  const before = (doing: string, { step, steps }: StepProgress): Standing => ({
+    phase: 'before',
+    doing: `${doing}, on ${on.name}`,
+    step,
+    steps,
+    test,
+    teacher: says,
+  })
+  const formerSelf = methodOf(loss).terms.some((term) => term.loss.needs.includes('formerSelf'))
+    ? yield* learnt(begin('ce'), few, (at) => before('the student that was there before learns', at))
+    : undefined
+  const distilled = begin(loss, formerSelf, turned)
+  for (const stage of distilled.trainee.preliminary)
+    for await (const at of stepsOf(distilled, stage)) yield before(`${stage.id} prepares the student`, at)
+  const alone = begin('ce')
+
+  const judged = async (step: number, steps: number): Promise<Standing> => ({
+    phase: 'students',
+    doing: `the students learn, on ${on.name}`,
+    step,
+    steps,
+    test,
+    teacher: says,
+    ...(step % JUDGED_EVERY === 0 || step === steps
+      ? { alone: await saidBy(alone.trainee, test), distilled: await saidBy(distilled.trainee, test) }
+      : {}),
+  })
+  yield judged(0, recipe.student.epochs * Math.ceil(STUDENT_IMAGES / recipe.student.batchSize))
+  const [others, own] = [stepsOf(alone), stepsOf(distilled)]
+  for (;;) {
+    const [{ value }, next] = [await others.next(), await own.next()]
+    if (!value || next.done) return
+    yield judged(value.step, value.steps)
+  }
 }
 
-/** Trains all three networks; each turn is a step of what is in progress, after which the caller may pause, look or leave. */
-export async function* session({ device: name, loss, seed, weights }: Choice): AsyncGenerator<Standing> {
-  const on = await device(name)
-  data ??= glyphs({ train: 3000, test: 500 })
-  const { train, test } = data
-  const key = `${on.name} ${seed}`
-  let teacher = teachers.get(key)
-  if (!teacher) {
-    teacher = models.get('t8-16')!({ seed, inChannels: 1, size: 28, classes: 10 })
-    const own = prepared(methodOf('ce'), {
-      data: train,
-      student: teacher,
-      teacher,
-      seed,
-      batch: TEACHER_BATCH,
-    })
-    for await (const step of training(own, train, seed, TEACHER_EPOCHS, TEACHER_BATCH, 0.004))
-      yield { doing: `the teacher learns, on ${on.name}`, ...step, test }
-    teachers.set(key, teacher)
-  }
-  teacher.eval()
-  const few = balancedSubset(train, IMAGES, new Random(seed).fork('student images'))
-  const known = await logitsOf(teacher, few)
-  const said = { teacher: await logitsOf(teacher, test) }
-  const student = () => models.get('s4-8')!({ seed, inChannels: 1, size: 28, classes: 10 })
-  const shared = { data: few, teacher, seed, batch: BATCH, known }
-  const alone = prepared(methodOf('ce'), { ...shared, student: student() })
-  const turned = (id: string, weight: number) =>
-    weight * (id === 'ce' && loss !== 'ce' ? weights().ce : weights().loss)
-  const distilled = prepared(methodOf(loss), { ...shared, student: student(), weightNow: turned })
-  for (const stage of distilled.preliminary)
-    for await (const step of training(
-      { ...distilled, loss: stage.loss },
-      few,
-      seed,
-      stage.epochs,
-      BATCH,
-      0.005,
-    ))
-      yield { doing: `${stage.id} prepares`, ...step, test, ...said }
-  const both = [alone, distilled].map((trainee) => training(trainee, few, seed, EPOCHS, BATCH, 0.005))
-  for (;;) {
-    const [first, second] = [await both[0]!.next(), await both[1]!.next()]
-    if (first.done || second.done) return
-    const { step, steps } = first.value
-    const judged = step % 10 === 0 || step === steps
+/** A teacher, trained from the beginning. */
+async function* taught(train: Dataset, test: Dataset, seed: number, on: string): Turns<Model> {
+  const teacher = newTeacher(seed)
+  const none = () => new Float32Array(train.size * train.classes)
+  const options = { data: train, teacher, teacherLogits: none, formerSelfLogits: none, seed }
+  const run = runOf(methodOf('ce'), teacher, options, recipe.teacher)
+  for await (const { step, steps } of stepsOf(run))
     yield {
-      doing: `the students learn, on ${on.name}`,
+      phase: 'teacher',
+      doing: `the teacher learns, on ${on}`,
       step,
       steps,
       test,
-      ...said,
-      ...(judged ? { alone: await saidBy(alone, test), distilled: await saidBy(distilled, test) } : {}),
+      ...(step % JUDGED_EVERY === 0 || step === steps ? { teacher: await saidBy(run.trainee, test) } : {}),
     }
-  }
+  teacher.eval()
+  return teacher
 }
 
-/** A trainee, ready for its first step. */
-function prepared(
-  method: Method,
-  options: {
-    readonly data: Dataset
-    readonly student: Model
-    readonly teacher: Model
-    readonly seed: number
-    readonly batch: number
-    readonly known?: Float32Array
-    readonly weightNow?: (id: string, weight: number) => number
-  },
-): Trainee {
-  const { data: on, student, teacher, seed, batch, known, weightNow } = options
-  const logits = () => known ?? new Float32Array(on.size * on.classes)
-  return traineeOf(method, {
-    data: on,
-    student,
-    teacher,
-    // A student that was trained before is not at hand here: the teacher stands in for it.
-    teacherLogits: logits,
-    formerSelfLogits: logits,
-    augment: undefined,
-    random: new Random(seed).fork('supplies'),
-    makePeer: () => models.get('s4-8')!({ seed: seed + 1, inChannels: 1, size: 28, classes: 10 }),
-    batchSize: batch,
-    seed,
-    weightNow,
-  })
-}
-
-async function* training(
-  trainee: Trainee,
-  on: Dataset,
-  seed: number,
-  epochs: number,
-  batch: number,
-  rate: number,
-): AsyncGenerator<{ readonly step: number; readonly steps: number }> {
-  const adam = new Adam(trainee.trained(trainee.loss))
-  const steps = epochs * Math.ceil(on.size / batch)
-  for (let epoch = 1; epoch <= epochs; epoch++)
-    for (const picked of batches(on.size, batch, new Random(seed).fork(`epoch ${epoch}`))) {
-      for (const module of trainee.modules) module.train()
-      adam.lr = rate * 0.5 * (1 + Math.cos((Math.PI * adam.steps) / steps))
-      const progress = { epoch, epochs, step: adam.steps }
-      await adam.step(trainee.loss({ indices: Array.from(picked), progress }).total)
-      yield { step: adam.steps, steps }
-    }
-}
-
-async function saidBy(trainee: Trainee, test: Dataset): Promise<Float32Array> {
-  for (const module of trainee.modules) module.eval()
-  return Object.values(await predictions(trainee.predict, test))[0]!
+/** Trains it to the end; what it then says of its own images. */
+async function* learnt(
+  run: Run,
+  images: Dataset,
+  standing: (at: StepProgress) => Standing,
+): Turns<Float32Array> {
+  for await (const at of stepsOf(run)) yield standing(at)
+  return logitsOf(run.trainee.student, images)
 }

@@ -1,5 +1,5 @@
 /** A switch between light and dark, which begins with what the system prefers. */
-export function addThemeSwitch(button: HTMLButtonElement): void {
+export function addThemeSwitch(button: HTMLElement): void {
   const apply = (dark: boolean) => {
     document.documentElement.dataset.theme = dark ? 'dark' : 'light'
     button.ariaPressed = String(dark)
