@@ -16,7 +16,10 @@ const runner = new Runner({ begin, onTurn: show, onEnd })
 
 async function* begin(): AsyncGenerator<Standing> {
   clear()
+  say('The glyphs are drawn.')
   await known
+  // Drawing them takes a second, so the page shows first that it has begun.
+  await new Promise((resolve) => setTimeout(resolve, 20))
   yield* session({ device: device.value, loss: chosenLoss(), seed: chosenSeed(), turned })
 }
 
@@ -39,7 +42,7 @@ function label(): void {
 function startOver(): void {
   runner.leave()
   clear()
-  say(runner.running ? 'Begins anew.' : READY)
+  say(runner.running ? 'It begins anew.' : READY)
 }
 
 addThemeSwitch(byId('theme'))

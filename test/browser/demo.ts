@@ -39,6 +39,7 @@ const until = (tab: Page, id: string, text: string) =>
 /** The students have been judged at least once while they learn. */
 const studentsLearn = async (tab: Page, loss: string) => {
   await until(tab, 'status', `^The students learn, on cpu|^${loss}:|^train:`)
+  assert.match((await tab.textContent('#status')) ?? '', /^The students/)
   await until(tab, 'at', '^Step ([2-9]\\d|\\d{3}) of 300')
 }
 
