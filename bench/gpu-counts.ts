@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { Command } from 'commander'
-import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { count } from '../src/cli/numbers.ts'
 import { tableText } from '../src/cli/table.ts'
 import { device as choose } from '../src/index.ts'
 import { mebibytes, sampleMemory } from './memory.ts'
 import { step as suite } from './step.bench.ts'
 import type { Work } from './support.ts'
+import { runWithCollector } from './with-collector.ts'
 
 // What a training step asks of WebGPU, counted at the API itself: kernels, submissions, bytes written, read-backs, and the
 // buffers that live. Numbers of calls, so that any adapter will do, a software one too.
@@ -84,22 +83,10 @@ async function run(filter: string | undefined, { steps }: { steps: number }): Pr
   for (const work of suite.works) if (work.name.includes(filter ?? '')) await countSteps(work, steps)
 }
 
-function main(): Promise<number> {
-  const command = new Command('gpu-counts')
+await runWithCollector(
+  new Command('gpu-counts')
     .description('counts what training steps ask of WebGPU, and the buffers that live')
     .argument('[filter]', 'only steps with this in their name')
     .option('--steps <n>', 'training steps', count, 100)
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
-    .action(run)
-  return exitCodeOf(() => command.parseAsync())
-}
-
-/** The same command in a node that can be told to collect its garbage. */
-function againWithCollector(): number {
-  const args = ['--expose-gc', ...process.execArgv, ...process.argv.slice(1)]
-  return spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1
-}
-
-const collectable = globalThis.gc !== undefined || process.execArgv.includes('--expose-gc')
-process.exit(collectable ? await main() : againWithCollector())
+    .action(run),
+)

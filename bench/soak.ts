@@ -1,6 +1,4 @@
-import { spawnSync } from 'node:child_process'
 import { Command } from 'commander'
-import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { count } from '../src/cli/numbers.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import { tableText } from '../src/cli/table.ts'
@@ -11,6 +9,7 @@ import { Student } from '../src/nn/models/index.ts'
 import { Adam } from '../src/optim/index.ts'
 import { Random } from '../src/random.ts'
 import { BOUNDS, FEWEST, growths, MEASURES, type Memory, mebibytes, sampleMemory, verdict } from './memory.ts'
+import { runWithCollector } from './with-collector.ts'
 
 const BATCH = 32
 const PIXELS = 28 * 28
@@ -77,23 +76,10 @@ async function run({ steps, device }: { steps: number; device: string }): Promis
   process.exitCode = fault ? 1 : 0
 }
 
-function main(): Promise<number> {
-  const command = new Command('soak')
+await runWithCollector(
+  new Command('soak')
     .description('trains a small model for long and fails (exit code 1) if memory grows')
     .option('--steps <n>', 'training steps', count, 10_000)
     .option('--device <name>', `auto, ${deviceNames.join(', ')}`, 'auto')
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
-    .action(run)
-  return exitCodeOf(() => command.parseAsync())
-}
-
-/** The same command in a node that can be told to collect its garbage. */
-function againWithCollector(): number {
-  const args = ['--expose-gc', ...process.execArgv, ...process.argv.slice(1)]
-  return spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1
-}
-
-const collectable = globalThis.gc !== undefined || process.execArgv.includes('--expose-gc')
-// gpu.js's workers would keep the process alive.
-process.exit(collectable ? await main() : againWithCollector())
+    .action(run),
+)

@@ -3,7 +3,6 @@ import { currentDevice } from '../src/device/current.ts'
 import { DeviceError } from '../src/errors.ts'
 import { device, full, realize, type Tensor, tensor, zeros } from '../src/index.ts'
 import { testDevice } from './setup.ts'
-import { whyNoWebGpu } from './support/webgpu.ts'
 
 // Sizes at the limits are right, or refused in a sentence: never silently wrong.
 
@@ -12,9 +11,7 @@ const LONG = 20_000_000
 const ramp = (n: number) => Float32Array.from({ length: n }, (_, i) => (i % 9973) - 4000)
 
 /** The device under test (KDGRAD_DEVICE); by itself `npm test` tries the one that does not take minutes for it. */
-const names = [testDevice === 'reference' ? 'cpu' : testDevice]
-const absent = names.includes('webgpu') ? await whyNoWebGpu() : null
-if (absent) console.log(`webgpu's limits are not tested: ${absent}`)
+const name = testDevice === 'reference' ? 'cpu' : testDevice
 
 /** What it comes to; null where the device refuses, which it must say. */
 async function orRefused<T>(work: () => Promise<T>): Promise<T | null> {
@@ -34,15 +31,14 @@ function firstWrong(got: ArrayLike<number>, want: (i: number) => number, n: numb
   return null
 }
 
-describe.each(names)('%s', (name) => {
+describe(name, () => {
   beforeAll(async () => {
-    if (name !== 'webgpu' || !absent) await device(name)
+    await device(name)
     return async () => {
       await device(testDevice)
     }
   })
-  const check = (what: string, body: () => Promise<void>) =>
-    test.skipIf(name === 'webgpu' && absent)(what, { timeout: 300_000 }, body)
+  const check = (what: string, body: () => Promise<void>) => test(what, { timeout: 300_000 }, body)
   const exact = async (work: () => Tensor, want: (i: number) => number) => {
     const tensors = work()
     const got = await orRefused(() => tensors.data())
@@ -74,22 +70,24 @@ describe.each(names)('%s', (name) => {
     )
   })
 
-  // WebAssembly takes a minute for each.
-  const printed = name === 'cpu' || name === 'gpujs-wasm' ? () => {} : check
-  printed('places taken apart by divisions of more than 24 bits', async () => {
-    // Quotients above 2^20, and divisors above 2^9.
-    const n = 6_666_666
-    const thirds = tensor(values.subarray(0, 3 * n), [n, 3])
-    await exact(
-      () => thirds.transpose().add(0),
-      (i) => values[(i % n) * 3 + Math.floor(i / n)]!,
-    )
-    const long = tensor(values.subarray(0, 3 * n), [3, n])
-    await exact(
-      () => long.transpose().add(0),
-      (i) => values[(i % 3) * n + Math.floor(i / 3)]!,
-    )
-  })
+  const divisions = 'places taken apart by divisions of more than 24 bits'
+  if (name === 'cpu' || name === 'gpujs-wasm')
+    test.skip(`${divisions}: WebAssembly takes minutes for them`, () => {})
+  else
+    check(divisions, async () => {
+      // Quotients above 2^20, and divisors above 2^9.
+      const n = 6_666_666
+      const thirds = tensor(values.subarray(0, 3 * n), [n, 3])
+      await exact(
+        () => thirds.transpose().add(0),
+        (i) => values[(i % n) * 3 + Math.floor(i / n)]!,
+      )
+      const long = tensor(values.subarray(0, 3 * n), [3, n])
+      await exact(
+        () => long.transpose().add(0),
+        (i) => values[(i % 3) * n + Math.floor(i / 3)]!,
+      )
+    })
 
   check('sums of 20 million elements', async () => {
     const x = tensor(values, [LONG])

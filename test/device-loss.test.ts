@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { imagesOf, labelsOf } from '../src/data/batch.ts'
-import type { Dataset } from '../src/data/index.ts'
 import { currentDevice } from '../src/device/current.ts'
 import { DeviceError } from '../src/errors.ts'
 import { assign } from '../src/graph/assign.ts'
@@ -16,8 +15,9 @@ import { decodeCheckpoint, encodeCheckpoint } from '../src/train/checkpoint.ts'
 import { fit } from '../src/train/fit.ts'
 import type { FitState } from '../src/train/fit-state.ts'
 import { testDevice } from './setup.ts'
+import { noise } from './support/noise.ts'
 import { kdgrad } from './support/run-cli.ts'
-import { loseWebGpu, whyNoWebGpu } from './support/webgpu.ts'
+import { leaveWebGpu, loseWebGpu, whyNoWebGpu } from './support/webgpu.ts'
 
 const GONE =
   /^webgpu: the device was lost, and with it the (values that were only there|only values of a tensor), got .+\. .+\.$/
@@ -26,6 +26,8 @@ const GONE =
 const GONE_ALONE = new RegExp(`${GONE.source.slice(0, -1)}\\n$`)
 
 const absent = await whyNoWebGpu()
+// Declared first, so that it comes last: other files that share the process do not find the adapter.
+afterAll(leaveWebGpu)
 if (absent) console.log(`device loss is not tested: ${absent}`)
 
 const values = async (t: Tensor) => Array.from(await t.data())
@@ -107,14 +109,7 @@ describe.skipIf(absent)('after webgpu was lost', () => {
 })
 
 describe.skipIf(absent)('a training run whose device is lost', () => {
-  const data: Dataset = {
-    name: 'noise',
-    images: Float32Array.from(new Random(1).normals(20 * 64)),
-    labels: Int32Array.from({ length: 20 }, (_, i) => i % 3),
-    shape: [1, 8, 8],
-    classes: 3,
-    size: 20,
-  }
+  const data = noise(1, 20, 8)
 
   function run(changes: {
     onStep?: (step: number) => void

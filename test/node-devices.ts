@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { argv } from 'node:process'
 import { parseArgs } from 'node:util'
-import { deviceNames, openDevice } from '../src/device/open.ts'
+import { deviceNames } from '../src/device/open.ts'
 import { type DeviceReport, isClean, type Report, type Without } from './support/device-report.ts'
 import { suitesOn, wantedTraining } from './support/device-suites.ts'
 import { reportLine, reportPath, versionsOf } from './support/device-table.ts'
@@ -22,16 +22,14 @@ const wanted = await wantedTraining()
 const devices: DeviceReport[] = []
 const absent: Without[] = []
 for (const name of values.devices.split(',')) {
-  try {
-    await openDevice(name)
-  } catch (error) {
-    absent.push({ device: name, reason: (error as Error).message })
-    console.log(`${name}: absent, ${(error as Error).message}`)
+  const found = await suitesOn(name, { cases, runs: Number(values.runs), wanted })
+  if ('absent' in found) {
+    absent.push({ device: name, reason: found.absent })
+    console.log(`${name}: absent, ${found.absent}`)
     continue
   }
-  const report = await suitesOn(name, { cases, runs: Number(values.runs), wanted })
-  devices.push(report)
-  console.log(reportLine(report))
+  devices.push(found)
+  console.log(reportLine(found))
 }
 const report: Report = {
   where: `Node ${process.version}`,

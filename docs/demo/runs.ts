@@ -1,5 +1,5 @@
 import type { Dataset } from 'kdgrad/data'
-import { ce, losses } from 'kdgrad/losses'
+import { losses } from 'kdgrad/losses'
 import { type Model, models } from 'kdgrad/models'
 import { Random } from 'kdgrad/nn'
 import {
@@ -15,6 +15,7 @@ import {
   type Trainee,
   type TraineeOptions,
   type Training,
+  termsOf,
   traineeOf,
 } from 'kdgrad/train'
 
@@ -32,15 +33,8 @@ export interface Turned {
 /** The loss by itself, beside as much cross-entropy as is published. */
 export function methodOf(id: string): Method {
   const loss = losses.get(id)!
-  const { weight, ce: share, warmup = 0 } = loss.mix
-  const own = {
-    loss,
-    params: { ...loss.defaults, ...recipe.parameters[id] },
-    weight,
-    warmup: Math.round(warmup * recipe.student.epochs),
-  }
-  const hard = { loss: ce, params: {}, weight: share, warmup: 0 }
-  return { id, terms: loss === ce || share === 0 ? [own] : [hard, own] }
+  const params = { ...loss.defaults, ...recipe.parameters[id] }
+  return { id, terms: termsOf(loss, params, recipe.student.epochs) }
 }
 
 const network = (name: string, seed: number): Model =>

@@ -1,4 +1,4 @@
-import type { Dataset } from 'kdgrad/data'
+import { accuracyOf } from 'kdgrad/train'
 import { type Curve, drawCurves } from './curves.ts'
 import { disagreements, showDigits } from './digits.ts'
 import { byId, say } from './page.ts'
@@ -34,7 +34,7 @@ export function show(standing: Standing): void {
   for (const who of NETWORKS) {
     const logits = standing[who]
     if (!logits) continue
-    const accuracy = accuracyOf(logits, test)
+    const accuracy = 100 * accuracyOf(logits, test)
     points[who].push([step, accuracy])
     byId(`accuracy-${who}`).textContent = `${accuracy.toFixed(1)} %`
   }
@@ -52,13 +52,4 @@ function draw(phase: Standing['phase'], steps: number): void {
   const learning = phase === 'teacher'
   const curves = learning ? [curve('teacher')] : [curve('alone'), curve('distilled')]
   drawCurves(byId('curves'), curves, steps, learning ? undefined : points.teacher.at(-1)?.[1])
-}
-
-function accuracyOf(logits: Float32Array, { size, classes, labels }: Dataset): number {
-  let right = 0
-  for (let i = 0; i < size; i++) {
-    const row = logits.subarray(i * classes, (i + 1) * classes)
-    if (row.indexOf(Math.max(...row)) === labels[i]) right++
-  }
-  return (100 * right) / size
 }

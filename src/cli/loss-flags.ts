@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../errors.ts'
 import { type AnyLoss, ce, type Parameter, type Settings, type Value } from '../losses/index.ts'
-import type { ChosenTerm, Method } from '../train/method.ts'
+import { type ChosenTerm, type Method, termsOf } from '../train/method.ts'
 import type { Recipe } from '../train/recipes.ts'
 import type { Choice } from './load-losses.ts'
 import { anyNumber, nonNegative } from './numbers.ts'
@@ -57,22 +57,17 @@ function parse(parameter: Parameter, convert: (text: string) => Value) {
 export function methodOf(choice: Choice, flags: LossFlags, recipe: Recipe, epochs: number): Method {
   const terms = choice.terms.flatMap(({ loss, weight }): ChosenTerm[] => {
     const own = <T extends Value>(name: string) => flags[`${loss.id}.${name}`] as T | undefined
-    const warmup =
-      own<number>('warmup') ?? (loss === ce ? 0 : flags.warmup) ?? Math.round((loss.mix.warmup ?? 0) * epochs)
-    const term = { loss, params: paramsOf(loss, flags, recipe), warmup }
-    if (weight !== undefined) {
-      const flag = ['weight', 'ceWeight'].find((name) => own(name) !== undefined)
-      if (flag)
-        throw new UsageError(
-          `${loss.id}.${flag}: a sum says its weights itself, got --${loss.id}.${flag} beside ${choice.id}. Write the weight into the sum.`,
-        )
-      return [{ ...term, weight }]
+    const weights = {
+      weight: weight ?? own<number>('weight') ?? flags.weight,
+      ce: weight === undefined ? (own<number>('ceWeight') ?? flags.ceWeight) : 0,
+      warmup: own<number>('warmup') ?? (loss === ce ? 0 : flags.warmup),
     }
-    const hard = loss === ce ? 0 : (own<number>('ceWeight') ?? flags.ceWeight ?? loss.mix.ce)
-    return [
-      ...(hard === 0 ? [] : [{ loss: ce, params: {}, weight: hard, warmup: 0 }]),
-      { ...term, weight: own<number>('weight') ?? flags.weight ?? loss.mix.weight },
-    ]
+    const flag = ['weight', 'ceWeight'].find((name) => own(name) !== undefined)
+    if (weight !== undefined && flag)
+      throw new UsageError(
+        `${loss.id}.${flag}: a sum says its weights itself, got --${loss.id}.${flag} beside ${choice.id}. Write the weight into the sum.`,
+      )
+    return termsOf(loss, paramsOf(loss, flags, recipe), epochs, weights)
   })
   return { id: choice.id, terms }
 }

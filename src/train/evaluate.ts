@@ -39,7 +39,8 @@ export async function predictions(predict: Predict, dataset: Dataset): Promise<R
   return all
 }
 
-function accuracyOf(logits: Float32Array, { size, classes, labels }: Dataset): number {
+/** The share of images whose largest logit is the label's, 0 to 1; logits as `predictions` gives them. */
+export function accuracyOf(logits: Float32Array, { size, classes, labels }: Dataset): number {
   let right = 0
   for (let i = 0; i < size; i++) {
     const row = logits.subarray(i * classes, (i + 1) * classes)

@@ -180,7 +180,7 @@ class Fit {
     const values = parts.map(([, { value }]) => value)
     const { stepped, loss, terms: numbers } = await optimizer.stepIfFinite(total, ...values)
     const each = Object.fromEntries(parts.map(([id, { weight }], i) => [id, { loss: numbers[i]!, weight }]))
-    if (!stepped) throw await this.#failure(total, each, indices)
+    if (!stepped) throw await this.#failure(total, loss, each, indices)
     await this.#average?.update()
     this.#done++
     this.#sums.add(loss, each, indices.length)
@@ -191,12 +191,12 @@ class Fit {
 
   async #failure(
     total: Tensor,
+    loss: number,
     terms: Readonly<Record<string, TermLoss>>,
     indices: readonly number[],
   ): Promise<DivergedError> {
     const { name, optimizer, data } = this.#options
     const values = Object.entries(terms).map(([id, { loss }]) => `${id} ${loss}`)
-    const loss = await total.item()
     const cause = causeOf(await this.#culprit(total, indices.length), indices, data)
     const what = Number.isFinite(loss)
       ? `a gradient of ${name} became NaN or infinite`

@@ -4,7 +4,7 @@
 export { augmentationNames, augmentationOf } from './augmentations.ts'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 export { checkExperiment, distill } from './distill.ts'
-export { accuraciesOf, logitsOf, predictions } from './evaluate.ts'
+export { accuraciesOf, accuracyOf, logitsOf, predictions } from './evaluate.ts'
 export type {
   DistillOptions,
   Experiment,
@@ -16,7 +16,7 @@ export type {
 } from './experiment.ts'
 export { type EpochMetrics, type FitOptions, type Fitted, fit, type StepProgress } from './fit.ts'
 export type { FitState } from './fit-state.ts'
-export type { ChosenTerm, Method } from './method.ts'
+export { type ChosenTerm, type Method, termsOf } from './method.ts'
 export { type Recipe, recipeOf } from './recipes.ts'
 export { type Mean, type SummaryRow, summarise } from './summary.ts'
 export type { StepPick } from './supplies.ts'

@@ -1,4 +1,4 @@
-import type { AnyLoss, Need, Settings } from '../losses/index.ts'
+import { type AnyLoss, ce, type Need, type Settings } from '../losses/index.ts'
 
 /** A summand of a student's training loss: a loss with its parameters, weight and warm-up. */
 export interface ChosenTerm {
@@ -7,6 +7,29 @@ export interface ChosenTerm {
   readonly weight: number
   /** Epochs over which the weight grows linearly. */
   readonly warmup: number
+}
+
+/**
+ * The terms of a loss by itself, beside its share of cross-entropy: weights and warm-up are the published ones where nothing
+ * else is said.
+ */
+export function termsOf(
+  loss: AnyLoss,
+  params: Settings,
+  epochs: number,
+  said: {
+    readonly weight?: number | undefined
+    readonly ce?: number | undefined
+    readonly warmup?: number | undefined
+  } = {},
+): ChosenTerm[] {
+  const { mix } = loss
+  const share = loss === ce ? 0 : (said.ce ?? mix.ce)
+  const warmup = said.warmup ?? Math.round((mix.warmup ?? 0) * epochs)
+  return [
+    ...(share === 0 ? [] : [{ loss: ce, params: {}, weight: share, warmup: 0 }]),
+    { loss, params, weight: said.weight ?? mix.weight, warmup },
+  ]
 }
 
 /** How a student is trained: the row it makes in the table, and the sum that it minimises. */

@@ -1,7 +1,5 @@
 /// <reference types="vite/client" />
 
-import { openDevice } from '../../src/device/open.ts'
-import type { DeviceReport } from '../support/device-report.ts'
 import { suitesOn } from '../support/device-suites.ts'
 import { type Case, caseOf } from '../support/fixtures.ts'
 import type { Wanted } from '../support/kd-training.ts'
@@ -18,21 +16,15 @@ export interface Page {
     runs: number,
     wanted: Wanted,
     folders: readonly string[],
-  ): Promise<DeviceReport | { readonly absent: string }>
+  ): ReturnType<typeof suitesOn>
   /** The last thing begun, so that a run that hangs says where. */
   doing: string
 }
 
 const page: Page = {
   doing: 'starting',
-  async suites(device, runs, wanted, folders) {
-    try {
-      await openDevice(device)
-    } catch (error) {
-      return { absent: (error as Error).message }
-    }
-    return suitesOn(device, { cases: await casesIn(folders), runs, wanted, onProgress })
-  },
+  suites: async (device, runs, wanted, folders) =>
+    suitesOn(device, { cases: await casesIn(folders), runs, wanted, onProgress }),
 }
 
 function onProgress(what: string): void {

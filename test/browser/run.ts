@@ -16,12 +16,12 @@ import { serve } from './serve.ts'
 declare const page: Page
 
 /** A page without isolation has one thread only. */
-const PLAIN = 'cpu, page not isolated'
+const PLAIN = 'cpu (page not isolated)'
 
 const { values } = parseArgs({
   args: argv.slice(2),
   options: {
-    devices: { type: 'string', default: `cpu,${PLAIN.replaceAll(',', ';')},webgpu,webgl2` },
+    devices: { type: 'string', default: `cpu,${PLAIN},webgpu,webgl2` },
     runs: { type: 'string', default: '12' },
     folders: { type: 'string', default: 'ops,losses,extreme' },
     minutes: { type: 'string', default: '20' },
@@ -35,7 +35,7 @@ const devices: DeviceReport[] = []
 const absent: Without[] = []
 const unfinished: Without[] = []
 const complaints: string[] = []
-for (const name of values.devices.split(',').map((text) => text.replaceAll(';', ','))) {
+for (const name of values.devices.split(',')) {
   const site = await serve('test/browser', { isolated: name !== PLAIN })
   const tab = await browser.newPage()
   tab.on('pageerror', (error) => complaints.push(`${name}: ${error.message}`))

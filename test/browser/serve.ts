@@ -10,6 +10,13 @@ export const ISOLATED = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+/** How a page of this project is built: it runs the library from its sources. */
+export const PAGE = {
+  base: './',
+  resolve: { alias: sources({ browser: true }) },
+  build: { chunkSizeWarningLimit: 2000, target: 'es2022' },
+}
+
 export interface Site {
   readonly url: string
   close(): Promise<void>
@@ -21,10 +28,9 @@ export async function serve(root: string, { isolated }: { readonly isolated: boo
   await build({
     root: resolve(root),
     configFile: false,
-    base: './',
-    resolve: { alias: sources({ browser: true }) },
+    ...PAGE,
     logLevel: 'error',
-    build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 2000, target: 'es2022' },
+    build: { ...PAGE.build, outDir, emptyOutDir: true },
   })
   const server = await preview({
     root: resolve(root),

@@ -1,4 +1,5 @@
 import { device } from '../../src/device/current.ts'
+import type { Device } from '../../src/device/device.ts'
 import { openDevice } from '../../src/device/open.ts'
 import { registry } from '../../src/graph/define.ts'
 import { conforms } from './conforms.ts'
@@ -23,9 +24,17 @@ export interface SuiteOptions {
 
 export const wantedTraining = (): Promise<Wanted> => wantedOf(STEPS)
 
-/** Runs every suite on a device: in Node and in a browser alike. Throws a DeviceError where it is absent. */
-export async function suitesOn(name: string, options: SuiteOptions): Promise<DeviceReport> {
-  const opened = await openDevice(name)
+/** Runs every suite on a device, in Node and in a browser alike; or says why it is absent. */
+export async function suitesOn(
+  name: string,
+  options: SuiteOptions,
+): Promise<DeviceReport | { readonly absent: string }> {
+  const found = await openDevice(name).catch((error: Error) => error)
+  return found instanceof Error ? { absent: found.message } : suites(found, options)
+}
+
+async function suites(opened: Device, options: SuiteOptions): Promise<DeviceReport> {
+  const { name } = opened
   const { cases, runs, wanted, onProgress = () => {} } = options
   const start = performance.now()
   const ops = await tally([...registry.values()], async (op) => {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { openDevice } from '../../src/device/open.ts'
 
-// Chromium's software Vulkan driver, where it is installed and nobody chose another.
+/** Chromium's software Vulkan driver. */
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
-if (existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES ??= SWIFTSHADER
+/** Whether it was chosen here: it is installed, and nobody had chosen another. */
+let chosen = false
 
 /** The members of WebGPU's device that tests use. */
 interface GpuDevice {
@@ -11,12 +12,25 @@ interface GpuDevice {
   destroy(): void
 }
 
-/** Why there is no WebGPU here; null where there is. */
-export const whyNoWebGpu = (): Promise<string | null> =>
-  openDevice('webgpu').then(
+/** Why there is no WebGPU here, not even in software; null where there is. */
+export function whyNoWebGpu(): Promise<string | null> {
+  if (process.env.VK_ICD_FILENAMES === undefined && existsSync(SWIFTSHADER)) {
+    process.env.VK_ICD_FILENAMES = SWIFTSHADER
+    chosen = true
+  }
+  return openDevice('webgpu').then(
     () => null,
     (error: Error) => error.message,
   )
+}
+
+/** Undoes `whyNoWebGpu`: who opens webgpu from now on gets what the machine has by itself. */
+export async function leaveWebGpu(): Promise<void> {
+  if (!chosen) return
+  await loseWebGpu()
+  delete process.env.VK_ICD_FILENAMES
+  chosen = false
+}
 
 /**
  * Takes the WebGPU device that is in use away from the project, as a reset of the graphics card would: nobody but the

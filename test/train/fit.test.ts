@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { imagesOf, labelsOf } from '../../src/data/batch.ts'
-import { type Dataset, subset } from '../../src/data/index.ts'
+import { subset } from '../../src/data/index.ts'
 import { crossEntropy, tensor } from '../../src/index.ts'
 import type { Combined } from '../../src/losses/index.ts'
 import { Student } from '../../src/nn/models/index.ts'
@@ -10,21 +10,11 @@ import { decodeCheckpoint, encodeCheckpoint } from '../../src/train/checkpoint.t
 import { type FitOptions, fit } from '../../src/train/fit.ts'
 import type { FitState } from '../../src/train/fit-state.ts'
 import { courseOf, optimizerNames, optimizerOf, scheduleNames } from '../../src/train/training.ts'
+import { noise } from '../support/noise.ts'
 
 const SIDE = 8
 
-function noise(seed: number, size: number): Dataset {
-  return {
-    name: 'noise',
-    images: Float32Array.from(new Random(seed).normals(size * SIDE * SIDE)),
-    labels: Int32Array.from({ length: size }, (_, i) => i % 3),
-    shape: [1, SIDE, SIDE],
-    classes: 3,
-    size,
-  }
-}
-
-const data = noise(1, 20)
+const data = noise(1, 20, SIDE)
 const model = () => new Student({ size: SIDE, classes: 3, channels: [2, 3], seed: 1 })
 
 function setting(changes: Partial<FitOptions> = {}) {
@@ -41,8 +31,8 @@ function setting(changes: Partial<FitOptions> = {}) {
     },
     judge: {
       predict: (images) => ({ student: student.forward(images).logits }),
-      test: noise(2, 12),
-      validation: noise(3, 9),
+      test: noise(2, 12, SIDE),
+      validation: noise(3, 9, SIDE),
       every: 1,
     },
     epochs: 4,

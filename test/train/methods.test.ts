@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import type { Dataset } from '../../src/data/index.ts'
 import { grad } from '../../src/graph/grad.ts'
 import { realize } from '../../src/graph/values.ts'
 import { losses } from '../../src/losses/index.ts'
@@ -10,19 +9,12 @@ import { fit } from '../../src/train/fit.ts'
 import type { Method } from '../../src/train/method.ts'
 import { recipeOf } from '../../src/train/recipes.ts'
 import { traineeOf } from '../../src/train/trainee.ts'
+import { noise } from '../support/noise.ts'
 
 // Every loss in the registry trains a student through the trainer, which knows none of them by name.
 
 const SIDE = 16
-/** Noise of three classes: nothing to learn, all to compute. */
-const data: Dataset = {
-  name: 'noise',
-  images: Float32Array.from(new Random(9).normals(12 * SIDE * SIDE)),
-  labels: Int32Array.from({ length: 12 }, (_, i) => i % 3),
-  shape: [1, SIDE, SIDE],
-  classes: 3,
-  size: 12,
-}
+const data = noise(9, 12, SIDE)
 const options = { inChannels: 1, size: SIDE, classes: data.classes }
 const BATCH = 8
 

@@ -1,22 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { type Dataset, mixup } from '../../src/data/index.ts'
+import { mixup } from '../../src/data/index.ts'
 import { tensor } from '../../src/index.ts'
 import { dkd, kldiv, losses } from '../../src/losses/index.ts'
 import { Student, Teacher } from '../../src/nn/models/index.ts'
 import { Random } from '../../src/random.ts'
 import { recipeOf } from '../../src/train/recipes.ts'
 import { type TraineeOptions, traineeOf } from '../../src/train/trainee.ts'
+import { noise } from '../support/noise.ts'
 import { thrownBy } from '../support/thrown.ts'
 
 const SIDE = 16
-const data: Dataset = {
-  name: 'noise',
-  images: Float32Array.from(new Random(9).normals(8 * SIDE * SIDE)),
-  labels: Int32Array.from({ length: 8 }, (_, i) => i % 3),
-  shape: [1, SIDE, SIDE],
-  classes: 3,
-  size: 8,
-}
+const data = noise(9, 8, SIDE)
 const options = { inChannels: 1, size: SIDE, classes: data.classes }
 const indices = [5, 0, 3, 6, 1, 2]
 const pick = { indices, progress: { epoch: 2, epochs: 4, step: 7 } }
