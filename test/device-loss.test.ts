@@ -17,7 +17,7 @@ import type { FitState } from '../src/train/fit-state.ts'
 import { testDevice } from './setup.ts'
 import { noise } from './support/noise.ts'
 import { kdgrad } from './support/run-cli.ts'
-import { leaveWebGpu, loseWebGpu, whyNoWebGpu } from './support/webgpu.ts'
+import { leaveSoftware, loseWebGpu, whyNoWebGpu } from './support/webgpu.ts'
 
 const GONE =
   /^webgpu: the device was lost, and with it the (values that were only there|only values of a tensor), got .+\. .+\.$/
@@ -27,7 +27,10 @@ const GONE_ALONE = new RegExp(`${GONE.source.slice(0, -1)}\\n$`)
 
 const absent = await whyNoWebGpu()
 // Declared first, so that it comes last: other files that share the process do not find the adapter.
-afterAll(leaveWebGpu)
+afterAll(async () => {
+  if (!absent) await loseWebGpu()
+  leaveSoftware()
+})
 if (absent) console.log(`device loss is not tested: ${absent}`)
 
 const values = async (t: Tensor) => Array.from(await t.data())

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -12,10 +11,11 @@ import {
   type Runtime,
 } from '../src/device/gpujs/runtime.ts'
 import { DeviceError } from '../src/errors.ts'
+import { chooseSoftware, leaveSoftware } from './support/webgpu.ts'
 
-// Chromium's software Vulkan driver, where it is installed and nobody chose another.
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
-if (existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES ??= SWIFTSHADER
+chooseSoftware()
+// Declared first, so that it comes last.
+afterAll(leaveSoftware)
 
 const MODES: readonly GpuMode[] = ['webasm', 'cpu', 'webgpu', 'headlessgl', 'webgl2']
 

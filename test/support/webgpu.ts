@@ -12,24 +12,26 @@ interface GpuDevice {
   destroy(): void
 }
 
+/** Has WebGPU find the software driver, where it is installed, until `leaveSoftware`. */
+export function chooseSoftware(): void {
+  if (process.env.VK_ICD_FILENAMES !== undefined || !existsSync(SWIFTSHADER)) return
+  process.env.VK_ICD_FILENAMES = SWIFTSHADER
+  chosen = true
+}
+
+/** Who opens webgpu from now on gets what the machine has by itself. */
+export function leaveSoftware(): void {
+  if (chosen) delete process.env.VK_ICD_FILENAMES
+  chosen = false
+}
+
 /** Why there is no WebGPU here, not even in software; null where there is. */
 export function whyNoWebGpu(): Promise<string | null> {
-  if (process.env.VK_ICD_FILENAMES === undefined && existsSync(SWIFTSHADER)) {
-    process.env.VK_ICD_FILENAMES = SWIFTSHADER
-    chosen = true
-  }
+  chooseSoftware()
   return openDevice('webgpu').then(
     () => null,
     (error: Error) => error.message,
   )
-}
-
-/** Undoes `whyNoWebGpu`: who opens webgpu from now on gets what the machine has by itself. */
-export async function leaveWebGpu(): Promise<void> {
-  if (!chosen) return
-  await loseWebGpu()
-  delete process.env.VK_ICD_FILENAMES
-  chosen = false
 }
 
 /**
