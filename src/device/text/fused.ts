@@ -9,9 +9,10 @@ import { buffersOf, NAMES, type Writer } from './text.ts'
 
 /**
  * Characters of formulas in front of a reduction from which on they are written out once, in a loop, and not eight times:
- * some drivers take minutes and gigabytes to compile the logarithms of a cross-entropy eight times over.
+ * some drivers take minutes and gigabytes to compile the logarithms of a cross-entropy, or the two square roots and
+ * comparisons of a correlation, eight times over.
  */
-const LONG = 400
+const LONG = 100
 
 type Reduction = Extract<FusedValue, { kind: 'reduce' }>
 
