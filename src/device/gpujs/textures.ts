@@ -1,4 +1,5 @@
 import { DeviceError } from '../../errors.ts'
+import { breather } from '../breather.ts'
 import { isSoftware } from './adapter.ts'
 import { type Backend, plainRunner } from './backend.ts'
 import type { Gl, GpuJs, Texture } from './library.ts'
@@ -80,6 +81,8 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       const index = kernel.gpu.kernels.indexOf(kernel)
       if (index >= 0) kernel.gpu.kernels.splice(index, 1)
     },
+    // Else no texture of a collected tensor would be released in a loop, and no page would answer.
+    catchUp: breather(),
     lost: () => (unread || gpu.context?.isContextLost() ? 'its GL context was lost' : null),
     close: () => gpu.destroy(),
   }
