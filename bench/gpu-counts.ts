@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { count } from '../src/cli/numbers.ts'
 import { tableText } from '../src/cli/table.ts'
 import { device as choose } from '../src/index.ts'
+import { type Watched, watch } from '../test/support/watch-calls.ts'
 import { mebibytes, sampleMemory } from './memory.ts'
 import { step as suite } from './step.bench.ts'
 import type { Work } from './support.ts'
@@ -10,26 +11,10 @@ import { runWithCollector } from './with-collector.ts'
 // What a training step asks of WebGPU, counted at the API itself: kernels, submissions, bytes written, read-backs, and the
 // buffers that live. Numbers of calls, so that any adapter will do, a software one too.
 
-type Method = (this: object, ...args: never[]) => unknown
-type Class = { readonly prototype: Record<string, Method> }
-type Globals = Readonly<Record<'GPUDevice' | 'GPUQueue' | 'GPUBuffer' | 'GPUComputePassEncoder', Class>>
+type Globals = Readonly<Record<'GPUDevice' | 'GPUQueue' | 'GPUBuffer' | 'GPUComputePassEncoder', Watched>>
 
 const counts = { kernels: 0, submissions: 0, writes: 0, bytes: 0, reads: 0, made: 0 }
 const live = new Map<object, number>()
-
-/** Calls `seen` with the arguments, the result and the object of every call of a method. */
-function watch(
-  { prototype }: Class,
-  name: string,
-  seen: (self: object, args: readonly unknown[], result: unknown) => void,
-): void {
-  const method = prototype[name]!
-  prototype[name] = function (...args) {
-    const result = method.apply(this, args)
-    seen(this, args, result)
-    return result
-  }
-}
 
 function watchAll({ GPUDevice, GPUQueue, GPUBuffer, GPUComputePassEncoder }: Globals): void {
   watch(GPUDevice, 'createBuffer', (_, [settings], made) => {
