@@ -3,6 +3,8 @@
 import { suitesOn } from '../support/device-suites.ts'
 import { type Case, caseOf } from '../support/fixtures.ts'
 import type { Wanted } from '../support/kd-training.ts'
+import { losing } from './losing.ts'
+import { soak } from './soak-page.ts'
 
 const files = import.meta.glob<string>(['../fixtures/*/*.json', '!../fixtures/*/index.json'], {
   query: '?raw',
@@ -17,6 +19,8 @@ export interface Page {
     wanted: Wanted,
     folders: readonly string[],
   ): ReturnType<typeof suitesOn>
+  losing(device: string): Promise<string[]>
+  soak: typeof soak
   /** The last thing begun, so that a run that hangs says where. */
   doing: string
 }
@@ -25,6 +29,8 @@ const page: Page = {
   doing: 'starting',
   suites: async (device, runs, wanted, folders) =>
     suitesOn(device, { cases: await casesIn(folders), runs, wanted, onProgress }),
+  losing: (device) => losing(device, onProgress),
+  soak,
 }
 
 function onProgress(what: string): void {

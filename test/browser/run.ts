@@ -10,13 +10,15 @@ import { launchChromium } from './chromium.ts'
 import type { Page } from './page.ts'
 import { serve } from './serve.ts'
 
-// npm run test:browser [-- --devices webgpu,webgl2 --runs 12 --folders ops,losses,extreme --write]: conformance, fixtures
-// and training on each device of the system's Chromium. `--write` keeps the results for docs/devices.md.
+// npm run test:browser [-- --devices webgpu,webgl2 --runs 12 --folders ops,losses,extreme --write]: conformance, fixtures,
+// training and the loss of GPUs on each device of the system's Chromium. `--write` keeps the results for docs/devices.md.
 
 declare const page: Page
 
 /** A page without isolation has one thread only. */
 const PLAIN = 'cpu (page not isolated)'
+/** After so many the loss of a device counts as one that hangs. */
+const MINUTES_OF_LOSS = 2
 
 const { values } = parseArgs({
   args: argv.slice(2),
@@ -62,6 +64,13 @@ for (const name of values.devices.split(',')) {
   } else {
     devices.push({ ...found, device: name })
     console.log(reportLine({ ...found, device: name }))
+    const wrong = await Promise.race([
+      tab
+        .evaluate((device) => page.losing(device), given[0])
+        .catch((error: Error) => ({ late: `ended, got "${error.message}"` })),
+      late(tab, MINUTES_OF_LOSS),
+    ])
+    complaints.push(...('late' in wrong ? [`losing ${name}: ${wrong.late}`] : wrong))
   }
   await tab.close()
   await site.close()
