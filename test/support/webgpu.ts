@@ -48,7 +48,10 @@ export async function loseWebGpu(): Promise<void> {
   }
   try {
     const device = await openDevice('webgpu')
-    device.release(await device.upload(new Float32Array(1)))
+    const buffer = await device.upload(new Float32Array(1))
+    // Reading is what always takes a new buffer.
+    await device.read(buffer)
+    device.release(buffer)
   } finally {
     prototype.createBuffer = createBuffer
   }

@@ -20,7 +20,9 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
   const patched = mode === 'webasm' && patchOnce(lib, create)
   const spare = new SpareArrays()
   const kernelClass: KernelClass = mode === 'cpu' ? lib.CPUKernel : lib.WebAssemblyKernel
-  const backend: Backend = {
+  const plain = (shortcut: Shortcut, size: number) =>
+    plainRunner(shortcut, (returned) => flatten(returned, size))
+  return {
     kernelClass,
     maxKernels: 4096,
     // Each WebAssembly kernel has a memory of its own, with its arguments and its result.
@@ -33,10 +35,10 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
     }),
     limits: () => ({ maxSide1D: LONGEST, maxSide: [LONGEST, LONGEST, LONGEST], maxArrays: 32 }),
     create,
+    firstRunner: plain,
     runner: (shortcut, size) =>
-      (mode === 'webasm' && wasmRunner(lib, backend, shortcut, size, spare)) ||
-      plainRunner(backend, shortcut, size),
-    result: (_kernel, returned, size) => flatten(returned, size),
+      (mode === 'webasm' && wasmRunner(lib, shortcut, size, spare, plain(shortcut, size))) ||
+      plain(shortcut, size),
     verify: () => {},
     bytes: ({ _active }) => (_active ? _active.layout.outputOffset + _active.cells * 4 : 0),
     upload: (data) => data.slice(),
@@ -49,7 +51,6 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
     lost: () => null,
     close: () => gpu.destroy(),
   }
-  return backend
 }
 
 /**
@@ -59,10 +60,10 @@ export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
  */
 function wasmRunner(
   lib: GpuJs,
-  backend: Backend,
   shortcut: Shortcut,
   size: number,
   spare: SpareArrays,
+  longWay: Runner,
 ): Runner | null {
   const module = shortcut.kernel._active
   if (!module?.layout) return null
@@ -70,7 +71,6 @@ function wasmRunner(
   const arrays = Object.values(layout.arrays).sort((a, b) => a.index - b.index)
   const scalars = Object.values(layout.scalars).sort((a, b) => a.index - b.index)
   const output = layout.outputOffset / 4
-  const longWay = plainRunner(backend, shortcut, size)
   return (values, numbers) => {
     for (let i = 0; i < arrays.length; i++) {
       if ((values[i] as Float32Array).length !== arrays[i]!.flatLength) return longWay(values, numbers)

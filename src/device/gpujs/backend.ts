@@ -1,7 +1,8 @@
-import type { BuiltKernel, GpuBuffer, KernelClass, Shortcut, Texture } from './library.ts'
+import type { Pooled } from './buffer-pool.ts'
+import type { BuiltKernel, KernelClass, Shortcut, Texture } from './library.ts'
 
 /** What a handle holds. */
-export type Value = Float32Array | Texture | GpuBuffer
+export type Value = Float32Array | Texture | Pooled
 
 /** Array values first, then numbers. */
 export type Runner = (values: readonly Value[], scalars: readonly number[]) => Value | Promise<Value>
@@ -26,10 +27,10 @@ export interface Backend {
   describe(): { readonly description: string; readonly software: boolean }
   limits(): Limits
   create(source: string, settings: object): Shortcut
-  /** How to run a kernel that its first call has built, given how to turn what it returns into a value. */
+  /** How to run a kernel for the first time: builds it. */
+  firstRunner(shortcut: Shortcut, size: number): Runner
+  /** How to run it from then on. */
   runner(shortcut: Shortcut, size: number): Runner
-  /** What the kernel returned, as a flat value. */
-  result(kernel: BuiltKernel, returned: unknown, size: number): Value
   /** Throws what else went wrong in a first run. */
   verify(kernel: BuiltKernel): void
   /** Bytes that a built kernel holds on to. */
@@ -46,12 +47,8 @@ export interface Backend {
   close(): Promise<void>
 }
 
-/** Runs a kernel through gpu.js's own call. */
+/** Runs a kernel through gpu.js's own call, given how to turn what it returns into a value. */
 export const plainRunner =
-  (backend: Pick<Backend, 'result'>, shortcut: Shortcut, size: number): Runner =>
-  (values, scalars) => {
-    const returned = shortcut(...values, ...scalars)
-    return returned instanceof Promise
-      ? returned.then((settled: unknown) => backend.result(shortcut.kernel, settled, size))
-      : backend.result(shortcut.kernel, returned, size)
-  }
+  (shortcut: Shortcut, value: (returned: unknown) => Value): Runner =>
+  (values, scalars) =>
+    value(shortcut(...values, ...scalars))

@@ -1,26 +1,46 @@
-import { DeviceError } from '../../errors.ts'
-import { describeAdapter, type Found, findAdapter } from './adapter.ts'
-import { type Backend, plainRunner } from './backend.ts'
-import type { BuiltKernel, GpuBuffer, GpuContext, GpuDevice, GpuJs } from './library.ts'
+import { describeAdapter } from './adapter.ts'
+import type { Backend, Value } from './backend.ts'
+import { BufferPool, type Pooled } from './buffer-pool.ts'
+import type { GpuJs, WebGpuKernel } from './library.ts'
+import { Recorder } from './recorder.ts'
+import { joinDevice } from './shared-device.ts'
 
 const MAP_READ = 0x0001
-const COPY_SRC = 0x0004
 const COPY_DST = 0x0008
-const STORAGE = 0x0080
 
-/** The webgpu mode: a value is a storage buffer. Calls give promises. */
+/**
+ * The webgpu mode: a value is a storage buffer. gpu.js generates and builds the kernels; their calls are recorded here
+ * and submitted together.
+ */
 export async function openBuffers(lib: GpuJs): Promise<Backend> {
   const shared = await joinDevice(lib)
   const { context } = shared
   const { device } = context
   const gpu = new lib.GPU({ mode: 'webgpu' })
-  const check = (): void => {
-    if (shared.fault)
-      throw new DeviceError(`webgpu: the device reported a fault, got "${shared.fault}". Open it anew.`)
-  }
+  const pool = new BufferPool(device)
+  const recorder = new Recorder(device, () => pool.submitted())
   // Calls since the device was last known to have nothing to do.
   let queued = 0
-  const backend: Backend = {
+
+  const runner = (kernel: WebGpuKernel, size: number) => {
+    const record = recorder.of(kernel)
+    return (values: readonly Value[], scalars: readonly number[]): Pooled => {
+      shared.check()
+      queued++
+      const pooled = values as readonly Pooled[]
+      const result = pool.take(size * 4)
+      const sizes = pooled.map(({ bytes }) => bytes / 4)
+      record(
+        pooled.map(({ buffer }) => buffer),
+        sizes,
+        result.buffer,
+        scalars,
+      )
+      return result
+    }
+  }
+
+  return {
     kernelClass: lib.WebGPUKernel,
     maxKernels: 1024,
     maxBytes: Number.POSITIVE_INFINITY,
@@ -37,40 +57,30 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
         maxArrays: limits.maxStorageBuffersPerShaderStage - 1,
       }
     },
-    create: (source, settings) =>
-      gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
-    runner(shortcut, size) {
-      const run = plainRunner(backend, shortcut, size)
-      return (values, scalars) => {
-        check()
-        queued++
-        return run(values, scalars)
-      }
-    },
-    result(kernel, returned) {
-      letGoOfResult(kernel)
-      return returned as GpuBuffer
-    },
-    verify: check,
+    create: (source, settings) => gpu.createKernel(source, { ...settings, pipeline: true }),
+    firstRunner:
+      ({ kernel }, size) =>
+      async (values, scalars) => {
+        const built = kernel as WebGpuKernel
+        await built.build(...values.map(() => STAND_IN), ...scalars)
+        letGoOfBuffers(built)
+        if ((values as readonly Pooled[]).some(({ idleSince }) => idleSince !== null))
+          throw new Error('an argument was released while it was built')
+        return runner(built, size)(values, scalars)
+      },
+    runner: ({ kernel }, size) => runner(kernel as WebGpuKernel, size),
+    verify: () => shared.check(),
     bytes: () => 0,
     upload(data) {
-      const buffer = device.createBuffer({ size: data.byteLength, usage: STORAGE | COPY_SRC | COPY_DST })
-      device.queue.writeBuffer(buffer, 0, data)
-      return new lib.WebGPUBufferResult({
-        buffer,
-        output: [data.length],
-        componentCount: 1,
-        context,
-        kernel: null,
-      })
+      const pooled = pool.takeSettled(data.byteLength)
+      device.queue.writeBuffer(pooled.buffer, 0, data)
+      return pooled
     },
     async read(value, size) {
-      check()
+      shared.check()
       const bytes = size * 4
       const staging = device.createBuffer({ size: bytes, usage: MAP_READ | COPY_DST })
-      const encoder = device.createCommandEncoder()
-      encoder.copyBufferToBuffer((value as GpuBuffer).buffer, 0, staging, 0, bytes)
-      device.queue.submit([encoder.finish()])
+      recorder.copyAndSubmit((value as Pooled).buffer, staging, bytes)
       await staging.mapAsync(MAP_READ).catch(async (cause) => {
         // It is the loss of the device that ends a mapping, and it may be told a little later.
         await Promise.race([device.lost, new Promise((done) => setTimeout(done, LOSS_TOLD_WITHIN))])
@@ -79,108 +89,41 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
       const numbers = new Float32Array(staging.getMappedRange().slice(0))
       staging.destroy()
       queued = 0
-      check()
+      shared.check()
       return numbers
     },
-    release: (value) => (value as GpuBuffer).delete(),
+    release: (value) => pool.give(value as Pooled),
     evict: (kernel) => kernel.destroy(),
     catchUp() {
       if (queued < MOST_QUEUED) return undefined
       queued = 0
+      recorder.submit()
       // Where it is lost the next call says so.
       return device.queue.onSubmittedWorkDone().catch(() => {})
     },
     lost: () => shared.lost,
     async close() {
+      recorder.close()
+      pool.close()
       await gpu.destroy()
       shared.leave()
     },
   }
-  return backend
 }
 
-/** Buffers that were destroyed live on until the calls that use them have run. */
+/** What gpu.js is shown of an argument when it builds a kernel: that it is an array. */
+const STAND_IN = new Float32Array(1)
+
+/** A program that never waits for results would otherwise run ahead without end. */
 const MOST_QUEUED = 500
 
 /** In milliseconds. */
 const LOSS_TOLD_WITHIN = 1000
 
-/** Otherwise every kernel would keep its last result alive, released or not. */
-function letGoOfResult(kernel: BuiltKernel): void {
-  if (!kernel.outputBuffer) return
-  kernel.outputBuffer._refs--
+/** gpu.js's own calls would use these two; one of them is as large as a result. */
+function letGoOfBuffers(kernel: WebGpuKernel): void {
+  kernel.outputBuffer?.destroy()
   kernel.outputBuffer = null
-}
-
-interface SharedDevice {
-  readonly context: GpuContext
-  readonly found: Found
-  fault: string | null
-  /** Why the device is gone, where nobody here ended it. */
-  lost: string | null
-  users: number
-  leave(): void
-}
-
-/** gpu.js builds all kernels on one device of the process, so all runtimes share it; the last one to leave ends it. */
-let current: Promise<SharedDevice> | null = null
-
-async function joinDevice(lib: GpuJs): Promise<SharedDevice> {
-  current ??= openDevice(lib)
-  try {
-    const shared = await current
-    shared.users++
-    return shared
-  } catch (cause) {
-    current = null
-    throw cause
-  }
-}
-
-async function openDevice(lib: GpuJs): Promise<SharedDevice> {
-  const found = await findAdapter()
-  const { adapter } = found
-  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = adapter.limits
-  const device = await adapter.requestDevice({
-    requiredLimits: { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage },
-  })
-  const context: GpuContext = { adapter, device, isLost: false }
-  const shared: SharedDevice = {
-    context,
-    found,
-    fault: null,
-    lost: null,
-    users: 0,
-    leave() {
-      if (--shared.users > 0 || context.isLost) return
-      current = null
-      context.isLost = true
-      device.destroy()
-    },
-  }
-  device.onuncapturederror = ({ error }) => {
-    shared.fault ??= error.message
-  }
-  void device.lost.then(({ reason, message }) => {
-    if (context.isLost) return
-    context.isLost = true
-    shared.lost = message || reason
-    current = null
-  })
-  reportShadersByThrowing(device)
-  // gpu.js would ask for its own device, with the default limits (7 arrays), and report faults on the console.
-  lib.WebGPUContext.acquire = async () => context
-  Object.defineProperty(lib.WebGPUContext, 'isSupported', { get: () => true, configurable: true })
-  return shared
-}
-
-/** gpu.js asks each shader for its errors and throws them; uncaptured, they would also count as the device's fault. */
-function reportShadersByThrowing(device: GpuDevice): void {
-  const create = device.createShaderModule.bind(device)
-  device.createShaderModule = (settings) => {
-    device.pushErrorScope('validation')
-    const shader = create(settings)
-    void device.popErrorScope()
-    return shader
-  }
+  kernel.paramsBuffer?.destroy()
+  kernel.paramsBuffer = null
 }

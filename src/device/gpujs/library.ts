@@ -12,7 +12,6 @@ export interface GpuJs {
   readonly WebGL2Kernel: GlKernelClass
   readonly WebGPUKernel: KernelClass
   readonly WebGPUContext: { acquire: () => Promise<GpuContext>; readonly isSupported: boolean }
-  readonly WebGPUBufferResult: new (settings: object) => GpuBuffer
   readonly WebAssemblyKernel: KernelClass & {
     readonly isSupported: boolean
     dispatchSpans(run: WasmRun, runSimd: WasmRun | null, cells: number, width: number, seed: number): string
@@ -48,13 +47,33 @@ export interface BuiltKernel {
   destroy(): void
   /** webasm, private: the module in use, with the arguments laid out in its own memory. */
   readonly _active?: WasmModule | null
-  /** webgpu, private: the latest result's buffer, which the kernel keeps alive. */
-  outputBuffer?: { _refs: number } | null
   /** GL, private. */
   readonly program?: object
   readonly vertShader?: object
   readonly fragShader?: object
   readonly texture?: Texture | null
+}
+
+/** A kernel of the mode webgpu; the members are private. */
+export interface WebGpuKernel extends BuiltKernel {
+  /** Generates the code and builds the pipeline for arguments such as these; once only. */
+  build(...args: readonly unknown[]): Promise<void>
+  readonly computePipeline: object
+  readonly bindGroupLayout: object
+  /** The sides of the grid, x first, filled up with 1. */
+  readonly threadDim: readonly [number, number, number]
+  /** Where the parameters lie in their buffer, in bytes: after the sides and the width. */
+  readonly paramsLayout: {
+    readonly arrayArgs: readonly { readonly dimsOffset: number }[]
+    readonly scalarArgs: readonly { readonly offset: number }[]
+    readonly byteLength: number
+  }
+  _computeDispatch(sides: readonly number[]): {
+    readonly groups: [number, number, number]
+    readonly dispatchWidth: number
+  }
+  paramsBuffer: GpuBuffer | null
+  outputBuffer: GpuBuffer | null
 }
 
 export type WasmRun = (start: number, end: number, seed: number) => void
@@ -96,10 +115,17 @@ export type Gl = Pick<
   | 'deleteFramebuffer'
 >
 
-/** A WebGPU result. */
 export interface GpuBuffer {
-  readonly buffer: object
-  delete(): void
+  mapAsync(mode: number): Promise<void>
+  getMappedRange(): ArrayBuffer
+  destroy(): void
+}
+
+export interface ComputePass {
+  setPipeline(pipeline: object): void
+  setBindGroup(index: number, group: object): void
+  dispatchWorkgroups(x: number, y: number, z: number): void
+  end(): void
 }
 
 export interface GpuContext {
@@ -125,12 +151,13 @@ export type GpuLimit =
   | 'maxBufferSize'
   | 'maxStorageBuffersPerShaderStage'
   | 'maxComputeWorkgroupsPerDimension'
+  | 'minUniformBufferOffsetAlignment'
 
 export interface GpuDevice {
   readonly limits: Readonly<Record<GpuLimit, number>>
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>
   readonly queue: {
-    writeBuffer(buffer: object, offset: number, data: Float32Array): void
+    writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array | Uint8Array): void
     submit(commands: readonly unknown[]): void
     onSubmittedWorkDone(): Promise<void>
   }
@@ -138,13 +165,17 @@ export interface GpuDevice {
   popErrorScope(): Promise<unknown>
   createShaderModule(settings: object): object
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null
-  createBuffer(settings: object): {
-    mapAsync(mode: number): Promise<void>
-    getMappedRange(): ArrayBuffer
-    destroy(): void
-  }
+  createBuffer(settings: object): GpuBuffer
+  createBindGroup(settings: object): object
   createCommandEncoder(): {
-    copyBufferToBuffer(from: object, fromOffset: number, to: object, toOffset: number, bytes: number): void
+    beginComputePass(): ComputePass
+    copyBufferToBuffer(
+      from: GpuBuffer,
+      fromOffset: number,
+      to: GpuBuffer,
+      toOffset: number,
+      bytes: number,
+    ): void
     finish(): unknown
   }
   destroy(): void

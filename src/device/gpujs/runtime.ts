@@ -1,7 +1,7 @@
 import { DeviceError, show } from '../../errors.ts'
 import { importOptional } from './adapter.ts'
 import { openArrays } from './arrays.ts'
-import { type Backend, type Limits, plainRunner, type Runner, type Value } from './backend.ts'
+import type { Backend, Limits, Runner, Value } from './backend.ts'
 import { openBuffers } from './buffers.ts'
 import type { BuiltKernel, GpuJs, Shortcut } from './library.ts'
 import { quietly } from './quietly.ts'
@@ -283,7 +283,7 @@ class GpuJsRuntime implements Runtime {
   #firstRun(key: string, text: KernelText, shortcut: Shortcut): Runner {
     const size = product(text.grid)
     const said: string[] = []
-    const run = plainRunner(this.#backend, shortcut, size)
+    const run = this.#backend.firstRunner(shortcut, size)
     const accept = (value: Value): Value => {
       const { kernel } = shortcut
       if (kernel.constructor !== this.#backend.kernelClass) {

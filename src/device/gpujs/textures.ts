@@ -24,8 +24,18 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     return gpu.context
   }
   let Flat: (new (settings: Texture) => Texture) | null = null
+  const flat = (returned: unknown): Texture => {
+    // gpu.js has one class for each rank of output, and refuses another class than an argument's first. The very
+    // first result is an upload, which is [x]: all become that.
+    const texture = returned as Texture
+    Flat ??= texture.constructor as new (settings: Texture) => Texture
+    if (texture.constructor === Flat) return texture
+    const made = new Flat(texture)
+    texture.delete()
+    return made
+  }
   let unread = false
-  const backend: Backend = {
+  return {
     kernelClass,
     maxKernels: 512,
     maxBytes: Number.POSITIVE_INFINITY,
@@ -46,17 +56,8 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     },
     create: (source, settings) =>
       gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
-    runner: (shortcut, size) => plainRunner(backend, shortcut, size),
-    result(_kernel, returned) {
-      // gpu.js has one class for each rank of output, and refuses another class than an argument's first. The very
-      // first result is an upload, which is [x]: all become that.
-      const texture = returned as Texture
-      Flat ??= texture.constructor as new (settings: Texture) => Texture
-      if (texture.constructor === Flat) return texture
-      const flat = new Flat(texture)
-      texture.delete()
-      return flat
-    },
+    firstRunner: (shortcut) => plainRunner(shortcut, flat),
+    runner: (shortcut) => plainRunner(shortcut, flat),
     verify(kernel) {
       // A program that does not link (too many textures, say) draws zeros and only warns on the console.
       if (!gl().getProgramParameter(kernel.program as WebGLProgram, LINK_STATUS)) {
@@ -86,7 +87,6 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     lost: () => (unread || gpu.context?.isContextLost() ? 'its GL context was lost' : null),
     close: () => gpu.destroy(),
   }
-  return backend
 }
 
 /** Throws why headlessgl is absent. `importGl` loads the package `gl`. */
