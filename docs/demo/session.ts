@@ -40,6 +40,7 @@ export interface Standing {
   readonly distilled?: Float32Array
 }
 
+type Device = Awaited<ReturnType<typeof device>>
 type Turns<T = void> = AsyncGenerator<Standing, T>
 
 let data: { readonly train: Dataset; readonly test: Dataset } | undefined
@@ -47,8 +48,20 @@ let data: { readonly train: Dataset; readonly test: Dataset } | undefined
 const teachers = new WeakMap<object, Map<number, Model>>()
 
 /** Trains all three networks; each turn is a step, after which the caller may wait, look or leave. */
-export async function* session({ device: name, loss, seed, turned }: Choice): Turns {
-  const on = await device(name)
+export async function* session(choice: Choice): Turns {
+  const on = await device(choice.device)
+  try {
+    yield* training(on, choice)
+  } catch (cause) {
+    if (!on.lost) throw cause
+    throw new Error(
+      `The device ${on.name} was lost while it trained, and the networks with it. Start begins anew, on a new device.`,
+      { cause },
+    )
+  }
+}
+
+async function* training(on: Device, { loss, seed, turned }: Choice): Turns {
   data ??= glyphs({ train: TEACHER_IMAGES, test: 500 })
   const { train, test } = data
   const known = teachers.get(on) ?? new Map<number, Model>()

@@ -7,10 +7,12 @@ import { serve } from './serve.ts'
 
 // npm run test:demo [-- --write] [-- --losses all]: the page of docs/demo, built as it is deployed, used by mouse on a desk and
 // by keyboard on a phone. `--write` keeps the screenshots in docs/. A loss is picked while another one trains.
+// npm run test:demo -- --device webgl2: only the training at a desk, on that device, and how long the page does not answer.
 
 const { values } = parseArgs({
   options: {
     write: { type: 'boolean', default: false },
+    device: { type: 'string' },
     losses: { type: 'string', default: 'dkd,fitnet,crd,simkd,fsp,tfkd' },
   },
 })
@@ -19,12 +21,23 @@ const browser = await launchChromium()
 const site = await serve('docs/demo', { isolated: false })
 const complaints: string[] = []
 
-async function open(options: object, without?: 'gpu'): Promise<Page> {
+/** The device that was used last, where devices are caught. */
+declare const inUse: GpuDevice | WebGL2RenderingContext
+interface GpuDevice {
+  destroy(): void
+}
+
+async function open(
+  options: object,
+  { gpu = true, catching = false }: { gpu?: boolean; catching?: boolean } = {},
+): Promise<Page> {
   const tab = await browser.newPage(options)
-  tab.setDefaultTimeout(4 * 60_000)
+  // GPUs are the processor here, and slow.
+  tab.setDefaultTimeout((values.device ? 40 : 4) * 60_000)
   tab.on('pageerror', ({ message }) => complaints.push(message))
   tab.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
-  if (without) await tab.addInitScript(() => Object.defineProperty(navigator, 'gpu', { value: undefined }))
+  if (catching) await tab.addInitScript(catchDevices)
+  if (!gpu) await tab.addInitScript(() => Object.defineProperty(navigator, 'gpu', { value: undefined }))
   await tab.goto(site.url)
   return tab
 }
@@ -37,17 +50,42 @@ const until = (tab: Page, id: string, text: string) =>
     text,
   ] as const)
 /** The students have been judged at least once while they learn. */
-const studentsLearn = async (tab: Page, loss: string) => {
-  await until(tab, 'status', `^The students learn, on cpu|^${loss}:|^train:`)
+const studentsLearn = async (tab: Page, loss: string, device = 'cpu') => {
+  await until(tab, 'status', `^The students learn, on ${device}|^${loss}:|^train:`)
   assert.match((await tab.textContent('#status')) ?? '', /^The students/)
   await until(tab, 'at', '^Step ([2-9]\\d|\\d{3}) of 300')
 }
 
+/** The longest stretch in which the page has had no turn since it was last asked, in milliseconds. */
+async function watchSilence(tab: Page): Promise<() => Promise<number>> {
+  await tab.evaluate(() => {
+    const seen = { last: performance.now(), longest: 0 }
+    setInterval(() => {
+      const now = performance.now()
+      seen.longest = Math.max(seen.longest, now - seen.last)
+      seen.last = now
+    }, 10)
+    Object.assign(globalThis, { seen })
+  })
+  return () =>
+    tab.evaluate(() => {
+      const { seen } = globalThis as unknown as { seen: { longest: number } }
+      const { longest } = seen
+      seen.longest = 0
+      return Math.round(longest)
+    })
+}
+
 async function atADesk(): Promise<void> {
+  const device = values.device ?? 'cpu'
   const tab = await open({ viewport: { width: 1000, height: 1270 }, colorScheme: 'light' })
-  await tab.selectOption('#device', 'cpu')
+  const silence = await watchSilence(tab)
+  await tab.selectOption('#device', device)
   await tab.click('#run')
-  await studentsLearn(tab, 'kldiv')
+  await until(tab, 'status', `^The teacher learns, on ${device}`)
+  console.log(`${device}: until the first step the page did not answer for ${await silence()} ms at most`)
+  await studentsLearn(tab, 'kldiv', device)
+  console.log(`${device}: while the teacher learnt, for ${await silence()} ms at most`)
   // Turned while it trains.
   await tab.fill('#weight', '2')
   await tab.fill('#temperature', '0.5')
@@ -59,6 +97,7 @@ async function atADesk(): Promise<void> {
     await percent(tab, 'alone'),
     await percent(tab, 'distilled'),
   ]
+  console.log(`${device}: while the students learnt, for ${await silence()} ms at most`)
   console.log(`kldiv: teacher ${teacher}, alone ${alone}, distilled ${distilled} %`)
   assert.ok(teacher > 85 && alone > 60 && distilled > 70, 'accuracy must rise well above the chance of 10 %')
   assert.ok((await tab.locator('#digits li').count()) > 0)
@@ -88,9 +127,27 @@ async function anotherLoss(): Promise<void> {
   await tab.close()
 }
 
+/** In the page: knows the device in use by a call that training makes all the time. */
+function catchDevices(): void {
+  type Methods<T> = { readonly prototype: Record<string, (this: T, ...args: unknown[]) => unknown> }
+  const { GPUDevice, WebGL2RenderingContext: Context } = globalThis as unknown as {
+    GPUDevice: Methods<GpuDevice>
+    WebGL2RenderingContext: Methods<WebGL2RenderingContext>
+  }
+  const [encode, draw] = [GPUDevice.prototype.createCommandEncoder!, Context.prototype.drawArrays!]
+  GPUDevice.prototype.createCommandEncoder = function (...args) {
+    Object.assign(globalThis, { inUse: this })
+    return encode.apply(this, args)
+  }
+  Context.prototype.drawArrays = function (...args) {
+    Object.assign(globalThis, { inUse: this })
+    return draw.apply(this, args)
+  }
+}
+
 /** What is absent says why, in the list of devices and where it is started all the same. */
 async function withoutGpu(): Promise<void> {
-  const tab = await open({}, 'gpu')
+  const tab = await open({}, { gpu: false })
   await until(tab, 'device', 'webgpu: absent')
   assert.match((await tab.textContent('#absent')) ?? '', /^webgpu: there is no navigator\.gpu/)
   await tab.selectOption('#device', 'webgpu')
@@ -98,6 +155,28 @@ async function withoutGpu(): Promise<void> {
   await until(tab, 'status', '^webgpu: there is no navigator.gpu')
   assert.equal(await tab.textContent('#run'), 'Start')
   await tab.close()
+}
+
+/** A device that is taken away while it trains: the page says so, and starts again on a new one. */
+async function losingDevices(): Promise<void> {
+  for (const device of ['webgpu', 'webgl2']) {
+    const tab = await open({}, { catching: true })
+    await tab.selectOption('#device', device)
+    await tab.click('#run')
+    const trains = async () => {
+      await until(tab, 'at', '^Step [2-9] of')
+      assert.match((await tab.textContent('#status')) ?? '', RegExp(`^The teacher learns, on ${device}`))
+    }
+    await trains()
+    await tab.evaluate(() =>
+      'destroy' in inUse ? inUse.destroy() : inUse.getExtension('WEBGL_lose_context')!.loseContext(),
+    )
+    await until(tab, 'status', `^The device ${device} was lost while it trained`)
+    assert.equal(await tab.textContent('#run'), 'Start')
+    await tab.click('#run')
+    await trains()
+    await tab.close()
+  }
 }
 
 /** Narrow, dark, and by keyboard alone. */
@@ -133,7 +212,7 @@ async function onAPhone(): Promise<void> {
   await tab.close()
 }
 
-const parts = [atADesk, anotherLoss, withoutGpu, onAPhone]
+const parts = values.device ? [atADesk] : [atADesk, anotherLoss, withoutGpu, losingDevices, onAPhone]
 let failed = 0
 for (const part of parts)
   try {
