@@ -1,16 +1,11 @@
 import { existsSync } from 'node:fs'
 import { openDevice } from '../../src/device/open.ts'
+import { type Watched, watch } from './watch-calls.ts'
 
 /** Chromium's software Vulkan driver. */
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
 /** Whether it was chosen here: it is installed, and nobody had chosen another. */
 let chosen = false
-
-/** The members of WebGPU's device that tests use. */
-interface GpuDevice {
-  createBuffer(settings: object): object
-  destroy(): void
-}
 
 /** Has WebGPU find the software driver, where it is installed, until `leaveSoftware`. */
 export function chooseSoftware(): void {
@@ -39,13 +34,10 @@ export function whyNoWebGpu(): Promise<string | null> {
  * project's own buffers knows it, so it is caught while it makes the next one.
  */
 export async function loseWebGpu(): Promise<void> {
-  const { prototype } = await classOfDevices()
-  const { createBuffer } = prototype
-  let caught: GpuDevice | undefined
-  prototype.createBuffer = function (settings) {
-    caught = this
-    return createBuffer.call(this, settings)
-  }
+  let caught: object | undefined
+  const undo = watch((await classesOfWebGpu()).GPUDevice!, 'createBuffer', (device) => {
+    caught = device
+  })
   try {
     const device = await openDevice('webgpu')
     const buffer = await device.upload(new Float32Array(1))
@@ -53,15 +45,14 @@ export async function loseWebGpu(): Promise<void> {
     await device.read(buffer)
     device.release(buffer)
   } finally {
-    prototype.createBuffer = createBuffer
+    undo()
   }
-  caught!.destroy()
+  ;(caught as { destroy(): void }).destroy()
 }
 
-async function classOfDevices(): Promise<{ prototype: GpuDevice }> {
-  const { GPUDevice } = globalThis as { GPUDevice?: { prototype: GpuDevice } }
-  if (GPUDevice) return GPUDevice
+/** The classes of WebGPU's objects: globals in a browser, and in Node where its package is loaded. */
+export async function classesOfWebGpu(): Promise<Readonly<Record<string, Watched>>> {
+  if ('GPUDevice' in globalThis) return globalThis as unknown as Record<string, Watched>
   const name = 'webgpu'
-  const { globals } = (await import(name)) as { globals: { GPUDevice: { prototype: GpuDevice } } }
-  return globals.GPUDevice
+  return ((await import(name)) as { globals: Record<string, Watched> }).globals
 }
