@@ -33,9 +33,16 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
 // gpu.js has no empty arrays; nothing ever reads this one.
 const nothing = new Float32Array(1)
 
+/**
+ * JavaScript computes in float64 what a kernel joins: rounded like everywhere else, what is equal on two sides of a
+ * difference stays equal though one of them was stored in between.
+ */
+const rounded = (body: string) => body.replace(/let (v\w*) = ([^;]+);/g, 'let $1 = Math.fround($2);')
+
 function build(runtime: Runtime, { name, grid, arrays, scalars, body }: TextStep) {
   const names = [...arrays.map((_, i) => `x${i}`), ...Array.from({ length: scalars }, (_, i) => `s${i}`)]
-  const statements = body.replace(/\$([xyz])/g, 'this.thread.$1')
+  const own = runtime.mode === 'cpu' ? rounded(body) : body
+  const statements = own.replace(/\$([xyz])/g, 'this.thread.$1')
   const run = runtime.compile({
     name,
     source: `function (${names.join(', ')}) { ${statements} }`,
