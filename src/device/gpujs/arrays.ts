@@ -11,7 +11,7 @@ const LONGEST = 2 ** 28
 
 export function openArrays(lib: GpuJs, mode: ArrayMode): Backend {
   if (mode === 'webasm' && !lib.WebAssemblyKernel.isSupported) {
-    throw new DeviceError('webasm: this JavaScript engine has no WebAssembly. Use the mode cpu.')
+    throw new DeviceError('gpujs-wasm: this JavaScript engine has no WebAssembly. Use gpujs-cpu.')
   }
   const gpu = new lib.GPU({ mode })
   const create = (source: string, settings: object): Shortcut =>

@@ -5,7 +5,7 @@ import { type GpuMode, type Handle, openRuntime, type Runtime } from './runtime.
 
 /** A gpu.js mode behind the device interface: prints kernels as text and has gpu.js generate the code. */
 export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
-  const runtime = await openRuntime(mode)
+  const runtime = await openRuntime(mode, name)
   return {
     name,
     precision: 'float32',

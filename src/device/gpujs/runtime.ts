@@ -54,10 +54,13 @@ export interface Runtime {
   close(): Promise<void>
 }
 
-/** Opens a mode, or throws a DeviceError: why it is absent and what to do. Never another mode than asked for. */
-export async function openRuntime(mode: GpuMode): Promise<Runtime> {
+/**
+ * Opens a mode, or throws a DeviceError: why it is absent and what to do. Never another mode than asked for. `name` is
+ * what messages call it.
+ */
+export async function openRuntime(mode: GpuMode, name: string = mode): Promise<Runtime> {
   const backend = await openBackend(await loadGpuJs(), mode)
-  const runtime = new GpuJsRuntime(mode, backend)
+  const runtime = new GpuJsRuntime(mode, name, backend)
   try {
     await runtime.probe()
   } catch (cause) {
@@ -149,14 +152,16 @@ class GpuJsRuntime implements Runtime {
   software = false
   /** Until the probe has run, only the probe fits. */
   limits: Limits = { maxSide1D: 4, maxSide: [4, 4, 4], maxArrays: 1 }
+  readonly #name: string
   readonly #backend: Backend
   readonly #kernels = new Map<string, Cached>()
   #bytes = 0
   #clock = 0
   #closed = false
 
-  constructor(mode: GpuMode, backend: Backend) {
+  constructor(mode: GpuMode, name: string, backend: Backend) {
     this.mode = mode
+    this.#name = name
     this.patched = backend.patched
     this.#backend = backend
   }
@@ -168,7 +173,7 @@ class GpuJsRuntime implements Runtime {
     const numbers = [...(await this.read(output))]
     if (numbers.join() !== '3,-6,9,1.5') {
       throw new DeviceError(
-        `${this.mode}: its first multiplication came out wrong, got ${show(numbers)} for [3, -6, 9, 1.5]. ` +
+        `${this.#name}: its first multiplication came out wrong, got ${show(numbers)} for [3, -6, 9, 1.5]. ` +
           'Use another device, or update the driver.',
       )
     }
@@ -201,7 +206,7 @@ class GpuJsRuntime implements Runtime {
   upload(data: Float32Array): Handle | Promise<Handle> {
     if (data.length < 1 || data.length > this.limits.maxSide1D) {
       throw new DeviceError(
-        `${this.mode}: cannot hold an array of this length, got ${data.length}. ` +
+        `${this.#name}: cannot hold an array of this length, got ${data.length}. ` +
           `Keep between 1 and ${this.limits.maxSide1D} numbers.`,
       )
     }
@@ -334,11 +339,11 @@ class GpuJsRuntime implements Runtime {
   #valueOf(handle: Handle | undefined): Value {
     if (handle instanceof Held && handle.owner === this && handle.value) return handle.value
     const got = handle instanceof Held && handle.owner === this ? 'a released one' : 'one of another device'
-    throw new DeviceError(`${this.mode}: a handle cannot be used, got ${got}. Upload the array again.`)
+    throw new DeviceError(`${this.#name}: a handle cannot be used, got ${got}. Upload the array again.`)
   }
 
   #assertUsable(): void {
-    if (this.#closed) throw new DeviceError(`${this.mode}: the device is closed. Open it again.`)
+    if (this.#closed) throw new DeviceError(`${this.#name}: the device is closed. Open it again.`)
     this.#assertThere()
   }
 
@@ -346,7 +351,7 @@ class GpuJsRuntime implements Runtime {
     const why = this.#backend.lost()
     if (why === null) return
     throw new DeviceError(
-      `${this.mode}: the device was lost, and with it the values that were only there, got "${why}". ` +
+      `${this.#name}: the device was lost, and with it the values that were only there, got "${why}". ` +
         'Upload them again, or go on from a checkpoint: the next use opens the device anew.',
     )
   }
@@ -364,7 +369,7 @@ class GpuJsRuntime implements Runtime {
   }
 
   #fault(text: KernelText, wrong: string, got: string, remedy: string, cause?: unknown): DeviceError {
-    return new DeviceError(`${this.mode}: the kernel ${text.name} ${wrong}, got ${got}. ${remedy}.`, {
+    return new DeviceError(`${this.#name}: the kernel ${text.name} ${wrong}, got ${got}. ${remedy}.`, {
       cause,
     })
   }
