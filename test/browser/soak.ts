@@ -23,7 +23,8 @@ const MiB = 2 ** 20
 
 /** What is looked at, and how much more of it there may be at the last look than at the second. */
 const BOUNDS = {
-  buffers: 8,
+  // Of these, those that were released in the last 16 submissions are kept for their next use.
+  buffers: 32,
   textures: 8,
   programs: 0,
   framebuffers: 0,

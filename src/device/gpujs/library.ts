@@ -95,7 +95,7 @@ export interface WasmModule {
 /** A GL result: one number per texel, in its first channel. */
 export interface Texture {
   readonly texture: object
-  readonly size: ArrayLike<number>
+  readonly size: readonly [width: number, height: number]
   delete(): void
 }
 
@@ -114,6 +114,22 @@ export type Gl = Pick<
   | 'readPixels'
   | 'deleteFramebuffer'
 >
+
+/** A context of the mode webgl2. */
+export type Gl2 = Gl &
+  Pick<
+    WebGL2RenderingContext,
+    | 'readPixels'
+    | 'createBuffer'
+    | 'bindBuffer'
+    | 'bufferData'
+    | 'getBufferSubData'
+    | 'deleteBuffer'
+    | 'fenceSync'
+    | 'clientWaitSync'
+    | 'deleteSync'
+    | 'flush'
+  >
 
 export interface GpuBuffer {
   mapAsync(mode: number): Promise<void>

@@ -220,15 +220,7 @@ class GpuJsRuntime implements Runtime {
   read(handle: Handle): Float32Array | Promise<Float32Array> {
     const value = this.#valueOf(handle)
     this.#assertThere()
-    const numbers = this.#backend.read(value, handle.size)
-    if (numbers instanceof Promise)
-      return numbers.catch((cause) => {
-        this.#assertThere()
-        throw cause
-      })
-    // A lost GL context reads as zeros.
-    this.#assertThere()
-    return numbers
+    return this.#orLost(() => this.#backend.read(value, handle.size))
   }
 
   get lost(): boolean {
@@ -262,7 +254,7 @@ class GpuJsRuntime implements Runtime {
     const kernel = this.#kernels.get(key) ?? this.#create(key, text)
     kernel.lastUse = ++this.#clock
     const size = product(text.grid)
-    const result = kernel.run(values, scalars)
+    const result = this.#orLost(() => kernel.run(values, scalars))
     if (!(result instanceof Promise)) return new Held(this, size, result)
     kernel.calls++
     const held = result.then((value) => new Held(this, size, value))
@@ -306,7 +298,6 @@ class GpuJsRuntime implements Runtime {
     }
     const refuse = (cause: unknown): never => {
       this.#kernels.delete(key)
-      this.#assertThere()
       const reason = [cause instanceof Error ? cause.message : String(cause), ...said].join('; ')
       throw this.#fault(text, 'cannot be run', `"${brief(reason)}"`, 'Use another device', cause)
     }
@@ -345,6 +336,20 @@ class GpuJsRuntime implements Runtime {
   #assertUsable(): void {
     if (this.#closed) throw new DeviceError(`${this.#name}: the device is closed. Open it again.`)
     this.#assertThere()
+  }
+
+  /** What goes wrong while the device is lost goes wrong for that. */
+  #orLost<T>(act: () => T | Promise<T>): T | Promise<T> {
+    const explain = (cause: unknown): never => {
+      this.#assertThere()
+      throw cause
+    }
+    try {
+      const result = act()
+      return result instanceof Promise ? result.catch(explain) : result
+    } catch (cause) {
+      return explain(cause)
+    }
   }
 
   #assertThere(): void {

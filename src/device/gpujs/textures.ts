@@ -2,20 +2,16 @@ import { DeviceError } from '../../errors.ts'
 import { breather } from '../breather.ts'
 import { isSoftware } from './adapter.ts'
 import { type Backend, plainRunner } from './backend.ts'
-import type { Gl, GpuJs, Texture } from './library.ts'
+import type { Gl, Gl2, GpuJs, Texture } from './library.ts'
 import { quietly } from './quietly.ts'
+import { readTexture, readTextureLater } from './read-texture.ts'
 
-const FRAMEBUFFER = 0x8d40
-const COLOR_ATTACHMENT0 = 0x8ce0
-const TEXTURE_2D = 0x0de1
-const RGBA = 0x1908
-const FLOAT = 0x1406
 const LINK_STATUS = 0x8b82
 const MAX_TEXTURE_IMAGE_UNITS = 0x8872
 const RENDERER = 0x1f01
 const UNMASKED_RENDERER_WEBGL = 0x9246
 
-/** The GL modes: a value is a texture with one number per texel. Calls are synchronous. */
+/** The GL modes: a value is a texture with one number per texel. Kernels are synchronous. */
 export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend {
   const kernelClass = mode === 'headlessgl' ? lib.HeadlessGLKernel : lib.WebGL2Kernel
   const gpu = new lib.GPU({ mode })
@@ -35,6 +31,13 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     return made
   }
   let unread = false
+  const there = (numbers: Float32Array | null): Float32Array => {
+    if (numbers) return numbers
+    unread = true
+    throw new Error('nothing was read')
+  }
+  // Else no texture of a collected tensor would be released in a loop, and no page would answer.
+  const breathe = breather()
   return {
     kernelClass,
     maxKernels: 512,
@@ -56,7 +59,14 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     },
     create: (source, settings) =>
       gpu.createKernel(source, { ...settings, pipeline: true, immutable: true, dynamicArguments: true }),
-    firstRunner: (shortcut) => plainRunner(shortcut, flat),
+    firstRunner(shortcut) {
+      const run = plainRunner(shortcut, flat)
+      return (values, scalars) => {
+        const value = run(values, scalars)
+        // A model has a hundred kernels, and each takes a while to build.
+        return breathe()?.then(() => value) ?? value
+      }
+    },
     runner: (shortcut) => plainRunner(shortcut, flat),
     verify(kernel) {
       // A program that does not link (too many textures, say) draws zeros and only warns on the console.
@@ -66,11 +76,10 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     },
     bytes: () => 0,
     upload: () => null,
-    read(value, size) {
-      const numbers = readTexture(gl(), value as Texture, size)
-      unread ||= numbers === null
-      return numbers ?? new Float32Array(size)
-    },
+    read: (value, size) =>
+      mode === 'webgl2'
+        ? readTextureLater(gl() as Gl2, value as Texture, size).then(there)
+        : there(readTexture(gl(), value as Texture, size)),
     release: (value) => (value as Texture).delete(),
     evict(kernel) {
       // Not kernel.destroy(): it deletes textures that handles still share, and takes away the context they need to
@@ -82,8 +91,7 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       const index = kernel.gpu.kernels.indexOf(kernel)
       if (index >= 0) kernel.gpu.kernels.splice(index, 1)
     },
-    // Else no texture of a collected tensor would be released in a loop, and no page would answer.
-    catchUp: breather(),
+    catchUp: breathe,
     lost: () => (unread || gpu.context?.isContextLost() ? 'its GL context was lost' : null),
     close: () => gpu.destroy(),
   }
@@ -120,27 +128,6 @@ export function assertWebGl2(lib: GpuJs): void {
     )
   }
 }
-
-/** gpu.js reads through the kernel that made the texture; this also works when that kernel has been evicted. Null where nothing was read. */
-function readTexture(gl: Gl, { texture, size }: Texture, count: number): Float32Array | null {
-  const width = size[0] ?? 0
-  const height = size[1] ?? 0
-  const texels = new Float32Array(width * height * 4)
-  // A context that is lost leaves the array alone, and may say so only later.
-  texels[3] = UNTOUCHED
-  const framebuffer = gl.createFramebuffer()
-  gl.bindFramebuffer(FRAMEBUFFER, framebuffer)
-  gl.framebufferTexture2D(FRAMEBUFFER, COLOR_ATTACHMENT0, TEXTURE_2D, texture as WebGLTexture, 0)
-  gl.readPixels(0, 0, width, height, RGBA, FLOAT, texels)
-  gl.deleteFramebuffer(framebuffer)
-  if (texels[3] === UNTOUCHED) return null
-  const numbers = new Float32Array(count)
-  for (let i = 0; i < count; i++) numbers[i] = texels[i * 4] as number
-  return numbers
-}
-
-/** No kernel writes this into a texel's last channel. */
-const UNTOUCHED = -(2 ** 100)
 
 function rendererOf(gl: Gl): string {
   const unmasked = gl.getExtension('WEBGL_debug_renderer_info') && gl.getParameter(UNMASKED_RENDERER_WEBGL)
