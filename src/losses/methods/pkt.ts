@@ -16,7 +16,8 @@ import { scaled } from '../parts/unit.ts'
  *
  * Features [N, D] whose widths may differ. The mean over N² makes it small, hence the weight 30000. One sample gives 0.
  * A sample whose features are all 0 has cosine 0 with every other one and gets no gradient, where the published code
- * gives NaN. A cosine that rounds to less than -1 counts as -1.
+ * gives NaN; one shorter than eps gets one as large as 5 / (24 eps) in a batch of two. A cosine that rounds to
+ * less than -1 counts as -1.
  */
 export const pkt = defineLoss(
   'pkt',
