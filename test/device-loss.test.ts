@@ -193,6 +193,7 @@ describe.skipIf(absent)('a training run whose device is lost', () => {
     const { code, out, err } = await running
     expect(out).toMatch(/^Device webgpu \(.+\); run folder /)
     expect(err).toMatch(GONE_ALONE)
+    expect(out).toContain(`go on with --resume ${folder}\n`)
     expect(code).toBe(2)
     // Whole: `--resume` checks its sum.
     expect(readFileSync(checkpoint).length).toBeGreaterThan(0)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { device } from '../device/current.ts'
 import { deviceNames } from '../device/open.ts'
-import { ValueError } from '../errors.ts'
+import { DeviceError, ValueError } from '../errors.ts'
 import { checkExperiment, distill } from '../train/distill.ts'
 import {
   type Experiment,
@@ -59,6 +59,8 @@ export async function runDistill(
   const view = process.stdout.isTTY ? terminalProgress() : plainProgress((line) => console.log(line))
   const finished: RunRecord[] = [...state.finished]
   const diverged: string[] = []
+  const goOn = `what was measured so far is in ${folder.path}; go on with --resume ${folder.path}`
+  let failed = false
   try {
     await distill(experiment, {
       signal: abort.signal,
@@ -92,15 +94,17 @@ export async function runDistill(
         onCheckpoint: (reached) => folder.writeCheckpoint(reached, text),
       },
     })
+  } catch (error) {
+    failed = error instanceof DeviceError
+    throw error
   } finally {
     view.stop()
     for (const signal of SIGNALS) process.off(signal, interrupt)
     await close(folder, finished, experiment)
+    if (failed) console.log(`The device failed: ${goOn}`)
   }
   if (abort.signal.aborted) {
-    console.log(
-      `Interrupted: what was measured so far is in ${folder.path}; go on with --resume ${folder.path}`,
-    )
+    console.log(`Interrupted: ${goOn}`)
     process.exitCode = INTERRUPTED
   } else if (diverged.length > 0)
     throw new ValueError(
