@@ -9,8 +9,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { readConfig } from '../src/cli/config-file.ts'
 import { decodeSafetensors, encodeSafetensors } from '../src/data/index.ts'
+import { DeviceError } from '../src/errors.ts'
+import { RunFolder } from '../src/train/run-folder.ts'
 import { kdgrad } from './support/run-cli.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'kdgrad-config-'))
@@ -57,8 +60,51 @@ describe('a configuration file', () => {
     expect(metrics('second')).toBe(metrics('first'))
   })
 
+  test('no share at all is none: --val 0, --label-noise 0', async () => {
+    const file = written('recipe.yaml', `${recipe}labelNoise: 0.4\n`)
+    const run = async (name: string, ...flags: string[]) => {
+      const ended = await kdgrad(['distill', '--config', file, ...flags, '--out', at(name)])
+      expect(ended).toMatchObject({ code: 0, err: '' })
+      return readFileSync(join(at(name), 'metrics.jsonl'), 'utf8')
+    }
+    const none = await run('none', '--epochs', '1', '--val', '0', '--label-noise', '0')
+    expect(none).toBe(readFileSync(join(at('first'), 'metrics.jsonl'), 'utf8'))
+    // What it goes on with is what it began with.
+    expect(await kdgrad(['distill', '--resume', at('none')])).toMatchObject({ code: 0, err: '' })
+    const { code, err } = await kdgrad(['distill', '--config', file, '--label-noise', '1'])
+    expect(err).toMatch(/argument '1' is invalid\. Give a number of at least 0 and below 1\.\n$/)
+    expect(code).toBe(2)
+  })
+
   const cases: readonly (readonly [text: string, message: RegExp])[] = [
-    ['epochs: 3\nepochz: 4\n', /^config: .*bad\.yaml:2: there is no epochz\. Did you mean epochs\? /],
+    [
+      'epochs: 3\nepochz: 4\n',
+      /^config: .*bad\.yaml:2: there is no epochz\. Did you mean epochs\? Choose one that kdgrad distill --help lists\.\n$/,
+    ],
+    ['teacherEpoch: 3\n', /^config: .*bad\.yaml:1: there is no teacherEpoch\. Did you mean teacherEpochs\? /],
+    ['\nquux-corge: 3\n', /^config: .*bad\.yaml:2: there is no quux-corge\. Choose one that kdgrad distill /],
+    [
+      'losses: dkd\nrkd: {warmup: 1, angelWeight: 2}\n',
+      /^config: .*bad\.yaml:2: there is no rkd\.angelWeight\. Did you mean rkd\.angleWeight\? Choose from rkd\.distanceWeight, rkd\.angleWeight, /,
+    ],
+    [
+      'dkk: {beta: 1}\n',
+      /^config: .*bad\.yaml:1: there is no dkk\.beta\. Did you mean dkd\.beta\? Choose one that /,
+    ],
+    [
+      'epochs: *many\n',
+      /^config: .*bad\.yaml:1 repeats what has no anchor above it, got \*many\. Write &many before the first of them\.\n$/,
+    ],
+    ['dkd: &a\n  beta: *a\n', /^config: .*bad\.yaml:2 needs a value, got a nested one for dkd\.beta\./],
+    [
+      'dkd: &a\n  <<: *a\n',
+      /^config: .*bad\.yaml:2 merges maps that end above it, got one around it for <<\./,
+    ],
+    [
+      'epochs: &a 3\ndkd:\n  <<: [*a]\n',
+      /^config: .*bad\.yaml:3 merges maps that end above it, got none for <<\./,
+    ],
+    ['dkd: &a\n  bta: 2\nlosses: dkd\nlskdDkd: *a\n', /^config: .*bad\.yaml:2: there is no dkd\.bta\./],
     ['epochs: many\n', /^config: .*bad\.yaml:1 has a wrong value, got many for epochs\. Give a whole number/],
     [
       'lr: 0.1\noptimizer: adm\n',
@@ -94,6 +140,45 @@ describe('a configuration file', () => {
     expect(err).toMatch(message)
     expect(err.trim().split('\n')).toHaveLength(1)
     expect(code).toBe(2)
+  })
+
+  test.each(['', '%YAML 1.1\n---\n'])('repeats what has an anchor, and merges maps: %j', (head) => {
+    const text = `losses: [&first kldiv, *first]
+trainImages: &few 100
+testImages: *few
+dkd: &dkd
+  alpha: 2
+  beta: 3
+kldiv: *dkd
+dist: &dist
+  <<: *dkd
+  beta: 4
+<<: [{ train-images: 7, labels: 20, dist.gamma: 1 }, { labels: 30, epochs: 2 }]
+rkd:
+  <<: [*dist, *dkd]
+`
+    const settings = readConfig(written('aliases.yaml', head + text))
+    expect(Object.fromEntries(settings.map(({ name, text }) => [name, text]))).toEqual({
+      losses: 'kldiv,kldiv',
+      trainImages: '100',
+      testImages: '100',
+      'dkd.alpha': '2',
+      'dkd.beta': '3',
+      'kldiv.alpha': '2',
+      'kldiv.beta': '3',
+      'dist.alpha': '2',
+      'dist.beta': '4',
+      'dist.gamma': '1',
+      'rkd.alpha': '2',
+      'rkd.beta': '4',
+      labels: '20',
+      epochs: '2',
+    })
+    expect(settings).toHaveLength(14)
+    const lines = head ? 2 : 0
+    const lineOf = (name: string) => settings.find((setting) => setting.name === name)?.place.split(':')[1]
+    expect(lineOf('rkd.beta')).toBe(String(lines + 10))
+    expect(lineOf('kldiv.beta')).toBe(String(lines + 6))
   })
 
   test('that is not there is named', async () => {
@@ -145,6 +230,26 @@ describe('resuming', () => {
     bytes.write(to, bytes.indexOf(from))
     return bytes
   }
+
+  test('is what a run whose device failed says how to do', async () => {
+    const failed = at('failed')
+    const write = RunFolder.prototype.writeCheckpoint
+    const writing = vi.spyOn(RunFolder.prototype, 'writeCheckpoint')
+    writing.mockImplementationOnce(function (this: RunFolder, ...args) {
+      return write.apply(this, args)
+    })
+    writing.mockRejectedValueOnce(new DeviceError('test: the device was lost, got nothing. Try again.'))
+    const flags = ['--config', at('recipe.yaml'), '--checkpoint-every', '1', '--out', failed]
+    const { code, out, err } = await kdgrad(['distill', ...flags])
+    writing.mockRestore()
+    expect(err).toBe('test: the device was lost, got nothing. Try again.\n')
+    expect(code).toBe(2)
+    const hint = `The device failed: what was measured so far is in ${failed}; go on with --resume ${failed}\n`
+    expect(out.endsWith(hint)).toBe(true)
+    expect(await resume(failed)).toMatchObject({ code: 0, err: '' })
+    const metrics = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    expect(metrics(failed)).toBe(metrics(run))
+  })
 
   test('under another configuration is refused', async () => {
     const config = join(run, 'config.json')

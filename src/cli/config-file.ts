@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Command, Option } from 'commander'
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml'
 import { UsageError } from '../errors.ts'
+import { ConfigNodes } from './config-nodes.ts'
 import { kebab } from './kebab.ts'
 import { unknownName } from './suggest.ts'
 
@@ -16,7 +17,8 @@ export interface Setting {
 
 /**
  * Reads a configuration: one option of `kdgrad distill` per line, in YAML or JSON, lists as lists, the parameters of a
- * loss under its name. The `config.json` of a run's folder is one too: its `options` are read.
+ * loss under its name. Aliases are followed, and `<<` merges. The `config.json` of a run's folder is one too: its
+ * `options` are read.
  *
  * @throws UsageError where it cannot be read, naming the line.
  */
@@ -34,8 +36,9 @@ export function readConfig(path: string): Setting[] {
     throw new UsageError(
       `config: ${path} must hold options by name, got ${isSeq(contents) ? 'a list' : 'none'}. Write them as in epochs: 30.`,
     )
-  const options = contents.get('options')
-  return settingsIn(isMap(options) ? options : contents, '', (node) => placeOf(node.range?.[0] ?? 0))
+  const nodes = new ConfigNodes(document, placeOf)
+  const options = nodes.followed(contents.get('options'))
+  return settingsIn(isMap(options) ? options : contents, '', nodes)
 }
 
 function textOf(path: string): string {
@@ -48,19 +51,16 @@ function textOf(path: string): string {
   }
 }
 
-function settingsIn(map: Node, prefix: string, placeOf: (node: Node) => string): Setting[] {
-  if (!isMap(map)) return []
-  return map.items.flatMap((pair): Setting[] => {
-    const key = pair.key as Node
-    const name = `${prefix}${isScalar(key) ? String(key.value) : ''}`
-    const value = pair.value as Node | null
-    if (isMap(value) && prefix === '') return settingsIn(value, `${name}.`, placeOf)
-    const text = isSeq(value) ? listed(value.items) : scalarText(value)
+function settingsIn(map: YAMLMap, prefix: string, nodes: ConfigNodes): Setting[] {
+  return nodes.entriesOf(map).flatMap(({ name: key, value, place }): Setting[] => {
+    const name = `${prefix}${key}`
+    if (isMap(value) && prefix === '') return settingsIn(value, `${name}.`, nodes)
+    const text = isSeq(value) ? listed(value.items.map((item) => nodes.followed(item))) : scalarText(value)
     if (text === null)
       throw new UsageError(
-        `config: ${placeOf(key)} needs a value, got ${value === null || isScalar(value) ? 'none' : 'a nested one'} for ${name}. Give a number, a word or a list of them.`,
+        `config: ${place} needs a value, got ${value === null || isScalar(value) ? 'none' : 'a nested one'} for ${name}. Give a number, a word or a list of them.`,
       )
-    return [{ name, text, place: placeOf(key) }]
+    return [{ name, text, place }]
   })
 }
 
@@ -77,21 +77,31 @@ function listed(items: readonly unknown[]): string | null {
 const ALONE = ['config', 'resume']
 
 /**
- * Gives a command the settings of a file, below what its own flags say.
+ * Gives a command the settings of a file, below what its own flags say. Those in `idle` are known, and have no effect.
  *
  * @throws UsageError where one is unknown or its value is refused, naming the line.
  */
-export function applySettings(command: Command, settings: readonly Setting[]): void {
+export function applySettings(command: Command, settings: readonly Setting[], idle: readonly string[]): void {
   const named = new Map(command.options.map((option) => [option.long!.slice(2), option]))
   for (const { name, text, place } of settings) {
+    if (idle.includes(name)) continue
     const option = named.get(kebab(name)) ?? named.get(name)
     if (ALONE.includes(kebab(name)))
       throw new UsageError(
         `config: ${place} cannot be set by a file, got ${text} for ${name}. Say it on the command line.`,
       )
-    if (!option) throw unknownName(`config: ${place}`, name, [...named.keys()])
+    if (!option) throw unknownSetting(command, name, place, [...named.keys(), ...idle])
     command.setOptionValueWithSource(option.attributeName(), parsed(option, text, place), 'config')
   }
+}
+
+/** The error for a name that is no flag: of a loss, the others of that loss; else the nearest, for there are many. */
+function unknownSetting(command: Command, name: string, place: string, known: readonly string[]): UsageError {
+  const ofLoss = known.filter((flag) => name.includes('.') && flag.startsWith(name.replace(/\..*/, '.')))
+  if (ofLoss.length > 0) return unknownName(`config: ${place}`, name, ofLoss)
+  const inCamelCase = command.options.map((option) => option.attributeName())
+  const help = `Choose one that kdgrad ${command.name()} --help lists.`
+  return unknownName(`config: ${place}`, name, [...known, ...inCamelCase], help)
 }
 
 function parsed(option: Option, text: string, place: string): unknown {

@@ -65,9 +65,13 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     )
     .option('--train-images <n>', 'images that the teacher sees (glyphs: 3000; else all)', count)
     .option('--test-images <n>', 'images of the built-in set that all are judged on (2000)', count)
-    .option('--val <share>', 'share of the training images held back to choose the best epoch by', share)
+    .option(
+      '--val <share>',
+      'share of the training images held back to choose the best epoch by (0)',
+      shareBelowOne,
+    )
     .option('--labels <n>', 'labelled images the student gets (glyphs: 300; else all)', count)
-    .option('--label-noise <share>', 'share of the training labels that are made wrong', share)
+    .option('--label-noise <share>', 'share of the training labels that are made wrong (0)', shareBelowOne)
     .option(
       '--losses <list>',
       "comma-separated ids of 'kdgrad losses', sums such as ce + 0.9*kldiv + 0.8*crd, files with your own, or all",
@@ -94,21 +98,17 @@ export async function distillCommand(argv: readonly string[]): Promise<Command> 
     .option('--out <folder>', 'folder of the run (default: the first free of runs/<dataset>-<n>)')
   const trained = new Set(chosen.flatMap(({ terms }) => terms.map(({ loss }) => loss)))
   for (const loss of trained) addLossOptions(command, loss)
-  applySettings(
-    command,
-    settings.filter(({ name }) => !isOfAnother(name, trained)),
-  )
+  applySettings(command, settings, flagsOfOthers(trained))
   return command.action((flags: DistillFlags, { getOptionValueSource }: Command) =>
     runDistill(flags, chosen, (name) => getOptionValueSource.call(command, name)),
   )
 }
 
-/** Whether a setting is of a published loss that is not trained with this time: a file may hold it all the same. */
-function isOfAnother(name: string, trained: ReadonlySet<AnyLoss>): boolean {
-  const [id = '', parameter = ''] = name.split('.')
-  const loss = losses.get(id)
-  return loss !== undefined && !trained.has(loss) && flagsOf(loss).includes(parameter)
-}
+/** The flags of the published losses that are not trained with this time: a file may set them all the same. */
+const flagsOfOthers = (trained: ReadonlySet<AnyLoss>): string[] =>
+  [...losses.values()]
+    .filter((loss) => !trained.has(loss))
+    .flatMap((loss) => flagsOf(loss).map((flag) => `${loss.id}.${flag}`))
 
 /** What a file says: the one that --config names, or the configuration of the run that --resume goes on with. */
 function settingsFor(argv: readonly string[]): Setting[] {

@@ -57,14 +57,12 @@ export function dataOf(flags: DistillFlags): Data {
   }
   const all = fewer(loaded.train, trainImages, 'train-images')
   const test = fewer(loaded.test, testImages, 'test-images')
-  const { train, validation } =
-    flags.val === undefined
-      ? { train: all, validation: undefined }
-      : splitValidation(all, flags.val, random.fork('validation'))
-  const noisy =
-    flags.labelNoise === undefined
-      ? train
-      : withLabelNoise(train, flags.labelNoise, random.fork('label noise')).dataset
+  const { train, validation } = flags.val
+    ? splitValidation(all, flags.val, random.fork('validation'))
+    : { train: all, validation: undefined }
+  const noisy = flags.labelNoise
+    ? withLabelNoise(train, flags.labelNoise, random.fork('label noise')).dataset
+    : train
   return { train: noisy, validation, test }
 }
 
