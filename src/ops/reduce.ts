@@ -171,8 +171,9 @@ export function logSumExp(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   const over = resolveDims('logSumExp', dims, x.shape)
   if (over.length === 0) return x
   const top = amax(x.detach(), over, true)
-  // An infinite maximum must not make inf - inf; the shift drops out of value and gradient alike.
-  const shift = where(eq(top.sub(top), 0), top, 0)
+  // An infinite maximum must not make inf - inf; the shift drops out of value and gradient alike. Only 0 and the
+  // infinities are their own halves; top - top a GL compiler may take for 0.
+  const shift = where(eq(top.mul(0.5), top), 0, top)
   const total = sum(x.sub(shift).exp(), over, true)
   // Nothing but -Infinity sums to 0: the value is -Infinity, and no gradient flows, where 0 / 0 would be NaN.
   const y = where(eq(total, 0), 1, total).log().add(top)
