@@ -12,8 +12,6 @@ const FLOAT32: Readonly<Record<string, string>> = {
 const DEVICES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   headlessgl: {
     op_clamp_boundary: 'GL shaders may compare NaN as they like, and this one loses it',
-    fitnet_convreg_same_norelu:
-      'the gradient of a bias before batch normalisation is 0, and the software renderer leaves 1.4e-7 of its terms',
   },
 }
 

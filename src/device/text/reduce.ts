@@ -33,7 +33,8 @@ export const accumulation = (
 
 /**
  * Kahan's sum: `e` carries what each addition to `s` rounds away, so that the error does not grow with the length.
- * Beside it runs a plain sum, which is the answer where an infinity makes the carried part NaN.
+ * Beside it runs a plain sum, which is the answer where an infinity makes the carried part NaN. The comparison changes
+ * nothing: without it Mesa's compiler takes (s + y) - s for y, and carries 0.
  */
 function compensatedSum(
   sizes: readonly number[],
@@ -46,11 +47,11 @@ function compensatedSum(
     const tag = names++
     const at = dims.map((_, d) => `r${tag}${d}`)
     const term = use(at)
-    const step = `${before()} let t${tag} = ${term}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = s + y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
+    const step = `${before()} let t${tag} = ${term}; u += t${tag}; let y${tag} = t${tag} - e; let z${tag} = y${tag} < 3.0e38 ? s + y${tag} : y${tag}; e = (z${tag} - s) - y${tag}; s = z${tag};`
     return dims.reduceRight((inner, n, d) => loop(at[d]!, n, inner), step)
   }
   const body = inEights(sizes, read, sum, long)
-  return { body: `let s = 0.0; let e = 0.0; let u = 0.0; ${body}`, result: '(s - s == 0.0 ? s : u)' }
+  return { body: `let s = 0.0; let e = 0.0; let u = 0.0; ${body}`, result: '(Math.abs(s) < 3.0e38 ? s : u)' }
 }
 
 /** The first extreme, or its place. NaN counts as the most extreme of all, as in PyTorch. */
