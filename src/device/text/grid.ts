@@ -109,7 +109,9 @@ export const reach = (view: View): number =>
 
 /** Reads an element: 0 outside the view's mask. */
 export function load(array: string, view: View, coords: readonly string[]): string {
-  if (view.mask?.some(([low, high]) => low >= high)) return '0.0'
+  // Also where coordinates that are numbers lie outside: their address may be below 0, which gpu.js's GL modes refuse.
+  const outside = (at: string, low: number, high: number) => /^\d+$/.test(at) && (+at < low || +at >= high)
+  if (view.mask?.some(([low, high], d) => low >= high || outside(coords[d]!, low, high))) return '0.0'
   const inside = (view.mask ?? []).flatMap(([low, high], d) => [
     ...(low > 0 ? [`${coords[d]} >= ${low}`] : []),
     ...(high < view.shape[d]! ? [`${coords[d]} < ${high}`] : []),
