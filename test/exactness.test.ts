@@ -29,6 +29,20 @@ test('an index into more elements than float32 can count is refused', () => {
   )
 })
 
+test('loops of more rounds than a device makes are refused', () => {
+  // Eight terms in each round, and what is left over behind them.
+  const sum = (n: number) =>
+    print(
+      { kind: 'reduce', op: 'sum', dims: [0, 2], out: [5], inputs: [contiguous([n, 5, 8 * 6 + 3])] },
+      { ...float32, rounds: 65_535 },
+    )
+  // n rounds of 6, and twice n around them and for the rest.
+  expect(() => sum(8191)).not.toThrow()
+  expect(() => sum(8192)).toThrow(
+    "reduce: this device cuts loops short after 65535 rounds, got 65536. Split the tensor, or use the device 'cpu'.",
+  )
+})
+
 test('flat elementwise work has no such limit', async () => {
   const n = 2 ** 24 + 5
   const wasm = await openDevice('gpujs-wasm')

@@ -14,7 +14,13 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
     // gpu.js takes at most seven arrays.
     fusion: { inputs: 7, rich: false, recompute: Infinity },
     compile: textCompiler({
-      limits: { side: runtime.limits.maxSide, exact: 2 ** 24 },
+      limits: {
+        side: runtime.limits.maxSide,
+        exact: 2 ** 24,
+        // llvmpipe, Mesa's software renderer, counts the rounds of all loops of a shader down from here. The renderer of
+        // headless-gl is not told, and under xvfb it is that one.
+        ...(mode === 'headlessgl' && { rounds: 2 ** 16 - 1 }),
+      },
       build: (step) => build(runtime, step),
       empty: () => runtime.upload(nothing),
       release: (buffer) => runtime.release(buffer as Handle),

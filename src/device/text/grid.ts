@@ -7,6 +7,8 @@ export interface Limits {
   readonly side: readonly [x: number, y: number, z: number]
   /** Up to here every whole number is exact where it is not an index by itself: 2^24 in float32. */
   readonly exact: number
+  /** After so many rounds all loops of a kernel together are cut short, silently; left out where they never are. */
+  readonly rounds?: number
 }
 
 export const unlimited: Limits = { side: [Infinity, Infinity, Infinity], exact: Number.MAX_SAFE_INTEGER }

@@ -1,3 +1,4 @@
+import { DeviceError } from '../../errors.ts'
 import { isContiguous, type View } from '../../view.ts'
 import type { Kernel } from '../kernel.ts'
 import { gridOf, joinDims, type Limits, load } from './grid.ts'
@@ -32,6 +33,12 @@ export class Writer {
   }
 
   step(grid: readonly number[], arrays: readonly Source[], body: string, scalars = 0): Source {
+    const { rounds = Infinity } = this.limits
+    const made = roundsOf(body)
+    if (made > rounds)
+      throw new DeviceError(
+        `${this.name}: this device cuts loops short after ${rounds} rounds, got ${made}. Split the tensor, or use the device 'cpu'.`,
+      )
     this.steps.push({ name: this.name, grid, arrays, scalars, body })
     return { step: this.steps.length - 1 }
   }
@@ -66,6 +73,18 @@ export function buffersOf(kernel: Kernel): Operand[] {
 /** A `for` over a literal number of rounds. */
 export const loop = (variable: string, rounds: number, body: string): string =>
   `for (let ${variable} = 0; ${variable} < ${rounds}; ${variable}++) { ${body} }`
+
+/** How many rounds the loops of these statements make together. */
+export function roundsOf(body: string): number {
+  const open = [1]
+  let total = 0
+  for (const [token, rounds] of body.matchAll(/for \(let \w+ = 0; \w+ < (\d+); \w+\+\+\) \{|[{}]/g)) {
+    if (token === '}') open.pop()
+    else open.push(open.at(-1)! * Number(rounds ?? 1))
+    if (rounds) total += open.at(-1)!
+  }
+  return total
+}
 
 /** Longest run of additions into one partial sum: error grows with its length, not with that of the whole sum. */
 const RUN = 64
