@@ -24,7 +24,7 @@ const ABSENT: Partial<Record<GpuMode, RegExp>> = {
   webgpu:
     /^webgpu: (no adapter found\. Install a Vulkan driver, or set VK_ICD_FILENAMES to a software adapter\.|there is no navigator\.gpu and the package webgpu does not load, got ".*"\. In Node run npm install webgpu; in a browser use one with WebGPU\.)$/,
   headlessgl:
-    /^headlessgl: (the optional package gl is not installed or not built, got ".*"\. Install the headers of .*, then run npm install gl --ignore-scripts=false\.|no OpenGL context can be opened\. Set DISPLAY to an X server, or start kdgrad under xvfb-run -a\.)$/,
+    /^headlessgl: (the optional package gl is not installed or not built, got ".*"\. Install the headers of .*, then run npm rebuild gl --ignore-scripts=false\.|no OpenGL context can be opened\. Set DISPLAY to an X server, or start kdgrad under xvfb-run -a\.)$/,
   webgl2: /^webgl2: only a browser has it, and this is none\. In Node use cpu, webgpu or headlessgl\.$/,
 }
 

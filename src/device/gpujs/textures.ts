@@ -106,7 +106,7 @@ export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unkno
     const reason = String((cause as Error).message).split('\n')[0]
     throw new DeviceError(
       `headlessgl: the optional package gl is not installed or not built, got "${reason}". ` +
-        'Install the headers of X11 and Mesa (libxi-dev libgl1-mesa-dev libx11-dev libxext-dev), then run npm install gl --ignore-scripts=false.',
+        'Install the headers of X11 and Mesa (libxi-dev libgl1-mesa-dev libx11-dev libxext-dev), then run npm rebuild gl --ignore-scripts=false.',
       { cause },
     )
   }
