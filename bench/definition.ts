@@ -2,7 +2,7 @@ import type { Input } from './inputs.ts'
 import type { Work } from './support.ts'
 import { tasks } from './tasks.ts'
 
-/** What there is to compute; every participant of `npm run bench:peers` has its own way to write it. */
+/** What there is to compute; every participant of `npm run bench:peers` and `bench:gpu` has its own way to write it. */
 export type TaskName =
   | 'matmul'
   | 'conv'
@@ -31,6 +31,8 @@ export interface Definition {
   readonly runs?: number
   /** Compared on as many threads as well. */
   readonly threads?: number
+  /** The device whose results count as right, where `reference` would take minutes. Default `reference`. */
+  readonly oracle?: 'cpu'
 }
 
 /** kdgrad's way to do what is defined, for the suites. */

@@ -21,13 +21,18 @@ export const BOUNDS: Readonly<Record<Measure, number>> = {
 /** Fewest samples that a verdict rests on. */
 export const FEWEST = 6
 
-/** What is in use after `step` steps, once the garbage is gone (where node runs with --expose-gc). */
-export async function sampleMemory(step: number): Promise<Memory> {
+/** Collects garbage (where node runs with --expose-gc), and lets go of what it held on to. */
+export async function collect(): Promise<void> {
   for (let i = 0; i < 2; i++) {
     globalThis.gc?.()
     // Finalizers run between turns of the event loop.
     await turn()
   }
+}
+
+/** What is in use after `step` steps, once the garbage is gone. */
+export async function sampleMemory(step: number): Promise<Memory> {
+  await collect()
   const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage()
   return { step, heapUsed, external, arrayBuffers, rss }
 }

@@ -7,6 +7,15 @@ export const PARTICIPANTS = ['kdgrad', 'tfjs', 'jax-js', 'torch'] as const
 
 export type Name = (typeof PARTICIPANTS)[number]
 
+/** Where all participants of a comparison compute. */
+export type Place = 'cpu' | 'gpu'
+
+/** The peers that compute there in Node or Python. */
+export const PEERS: Readonly<Record<Place, readonly Name[]>> = {
+  cpu: ['tfjs', 'jax-js', 'torch'],
+  gpu: ['jax-js', 'torch'],
+}
+
 export interface Participant {
   readonly name: Name
   /** The process that does works, on as many threads. */
@@ -17,8 +26,9 @@ export interface Participant {
   readonly threaded: boolean
 }
 
-const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
-const PEERS = path('../peers')
+const url = (relative: string) => new URL(relative, import.meta.url)
+const path = (relative: string) => fileURLToPath(url(relative))
+const FOLDER = path('../peers')
 
 /**
  * Has glibc keep what is freed. Otherwise it hands large blocks back, and new pages are dear in virtual machines: they
@@ -44,6 +54,12 @@ const coldNode =
     env: { KDGRAD_THREADS: '1' },
   })
 
+/** The same program where it finds WebGPU as in a browser: Node has none of its own. */
+const withNavigator = ({ args, ...program }: Program): Program => ({
+  ...program,
+  args: ['--import', url('../peers/navigator-gpu.mjs').href, ...args],
+})
+
 /** kdgrad as built, on the device of that name. */
 export const kdgrad = (device: string): Participant => ({
   name: 'kdgrad',
@@ -64,43 +80,52 @@ const tfjs: Participant = {
   threaded: false,
 }
 
-const jax: Participant = {
-  name: 'jax-js',
-  worker: () => node('../peers/jax.ts'),
-  cold: coldNode('jax.mjs'),
-  threaded: false,
+function jax(place: Place): Participant {
+  const [backend, within] = place === 'gpu' ? ['webgpu', withNavigator] : ['wasm', (same: Program) => same]
+  const cold = coldNode('jax.mjs', backend)
+  return {
+    name: 'jax-js',
+    worker: () => within(node('../peers/jax.ts', [backend])),
+    cold: (logits) => within(cold(logits)),
+    threaded: false,
+  }
 }
 
-const torch = (python: string): Participant => ({
-  name: 'torch',
-  worker: (threads) => ({
-    command: python,
-    args: [path('../peers/pytorch.py'), `${threads}`],
-    env: { ...KEEP_MEMORY, OMP_NUM_THREADS: `${threads}`, OPENBLAS_NUM_THREADS: `${threads}` },
-  }),
-  cold: (logits) => ({ command: python, args: [path('../peers/cold/pytorch.py'), ...logits] }),
-  threaded: true,
-})
+function torch(python: string, place: Place): Participant {
+  const device = place === 'gpu' ? 'cuda' : 'cpu'
+  return {
+    name: 'torch',
+    worker: (threads) => ({
+      command: python,
+      args: [path('../peers/pytorch.py'), device, `${threads}`],
+      env: { ...KEEP_MEMORY, OMP_NUM_THREADS: `${threads}`, OPENBLAS_NUM_THREADS: `${threads}` },
+    }),
+    cold: (logits) => ({ command: python, args: [path('../peers/cold/pytorch.py'), ...logits, device] }),
+    threaded: place === 'cpu',
+  }
+}
 
 /** The peers among `names` that are there; `tell` hears of those that are not. */
-export function peersOf(names: readonly Name[], tell: (line: string) => void): Participant[] {
+export function peersOf(names: readonly Name[], place: Place, tell: (line: string) => void): Participant[] {
   const found: Participant[] = []
-  if (names.includes('tfjs') || names.includes('jax-js')) {
-    if (installed(tell)) found.push(...[tfjs, jax].filter(({ name }) => names.includes(name)))
-    else tell('Without tfjs and jax-js: npm could not install them.')
+  const scripts = [tfjs, jax(place)].filter(({ name }) => names.includes(name))
+  if (scripts.length > 0) {
+    if (installed(tell)) found.push(...scripts)
+    else
+      tell(`Without ${scripts.map(({ name }) => name).join(' and ')}: npm could not install what they need.`)
   }
   if (names.includes('torch')) {
     const python = pythonWithTorch()
     if (python === null)
       tell('Without torch: no Python here can import it. Name one that can in KDGRAD_PYTHON.')
-    else found.push(torch(python))
+    else found.push(torch(python, place))
   }
   return found
 }
 
 function installed(tell: (line: string) => void): boolean {
-  if (existsSync(`${PEERS}/node_modules`)) return true
-  const args = ['ci', '--prefix', PEERS, '--ignore-scripts', '--no-audit', '--no-fund']
+  if (existsSync(`${FOLDER}/node_modules`)) return true
+  const args = ['ci', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund']
   tell(`npm ${args.join(' ')}`)
   return spawnSync('npm', args, { stdio: 'inherit' }).status === 0
 }

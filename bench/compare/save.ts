@@ -27,7 +27,7 @@ interface SavedRow extends Row, Dated {
   readonly ratios: Readonly<Partial<Record<Name, number>>>
 }
 
-/** The file: every work as it was last measured on this machine. */
+/** The file: every work as it was last measured on one machine. */
 export interface SavedComparison {
   readonly machine: string
   readonly rows: readonly SavedRow[]
@@ -35,9 +35,13 @@ export interface SavedComparison {
   readonly memory?: Dated & { readonly growths: readonly Growth[] }
 }
 
-/** Saves a comparison over what this machine measured before; works that did not run stay. */
-export function save(file: string, { participants, rows, bareNode, memory }: Comparison): void {
-  const before = lastOf(file)
+/** Saves a comparison over what the machine `on` measured before; works that did not run stay. */
+export function save(
+  file: string,
+  { participants, rows, bareNode, memory }: Comparison,
+  on: string = machine,
+): void {
+  const before = lastOf(file, on)
   const dated: Dated = { date: new Date().toISOString(), participants }
   const keyOf = ({ work, threads }: Row) => `${work} ${threads}`
   const fresh = rows.map((row): SavedRow => {
@@ -50,7 +54,7 @@ export function save(file: string, { participants, rows, bareNode, memory }: Com
   const all = new Map([...(before?.rows ?? []), ...fresh].map((row) => [keyOf(row), row]))
   const saved: SavedComparison = {
     ...before,
-    machine,
+    machine: on,
     rows: [...all.values()],
     ...(bareNode ? { bareNode } : {}),
     ...(memory.length > 0 ? { memory: { ...dated, growths: memory } } : {}),
@@ -59,10 +63,10 @@ export function save(file: string, { participants, rows, bareNode, memory }: Com
   writeFileSync(file, `${JSON.stringify(saved, null, 2)}\n`)
 }
 
-function lastOf(file: string): SavedComparison | null {
+function lastOf(file: string, on: string): SavedComparison | null {
   try {
     const saved = JSON.parse(readFileSync(file, 'utf8')) as SavedComparison
-    return saved.machine === machine ? saved : null
+    return saved.machine === on ? saved : null
   } catch {
     return null
   }

@@ -6,7 +6,7 @@ import { sampleMemory } from '../memory.ts'
 import type { InputFile, MemoryInUse, Prepare, Prepared, Repeated, Request } from './protocol.ts'
 
 export interface Computation<T> {
-  /** Computes once, all of it: nothing is left queued. What is returned is read and then freed. */
+  /** Computes once, or queues that. What is returned is read or waited for, and then freed. */
   readonly run: () => readonly T[] | Promise<readonly T[]>
   /**
    * The results in the common layout (NCHW, OIHW, [out, in]), from what `run` returned, which it may add to. Left out
@@ -29,6 +29,10 @@ export interface Engine<T> {
   /** Leaves the result as it is. */
   readonly read: (result: T) => Promise<ArrayLike<number>>
   readonly free: (results: readonly T[]) => void
+  /** Waits until the result is computed, and copies next to nothing. Left out where `run` leaves nothing queued. */
+  readonly wait?: (result: T) => Promise<unknown>
+  /** Before the clock starts: gives back what earlier runs have left. Left out where `free` does. */
+  readonly tidy?: () => Promise<unknown>
 }
 
 /** Copies of more elements than this are no part of the work: new memory for them can take longer than computing. */
@@ -73,11 +77,13 @@ export async function serve<T>(engine: Engine<T>): Promise<void> {
 
   async function repeat(times: number): Promise<Repeated> {
     if (!computation) throw new Error('nothing is prepared')
+    await engine.tidy?.()
     const start = performance.now()
     for (let i = 0; i < times; i++) {
       const made = await computation.run()
       const least = made.reduce((a, b) => (engine.sizeOf(b) < engine.sizeOf(a) ? b : a))
       if (engine.sizeOf(least) <= SMALL) await engine.read(least)
+      else await engine.wait?.(least)
       engine.free(made)
     }
     return { ms: performance.now() - start }

@@ -41,7 +41,7 @@ export async function inFolder<T>(act: (folder: string) => Promise<T>): Promise<
   }
 }
 
-/** Writes the inputs of `definition` into `folder`, and computes its results on `reference`, in float64. */
+/** Writes the inputs of `definition` into `folder`, and computes its results on its oracle. */
 export async function share(definition: Definition, folder: string): Promise<Shared> {
   const files = Object.entries(definition.inputs).map(([name, { shape, dtype, values }]) => {
     const path = join(folder, `${name}.bin`)
@@ -51,8 +51,11 @@ export async function share(definition: Definition, folder: string): Promise<Sha
   return { definition, inputs: Object.fromEntries(files), wanted: await expected(definition) }
 }
 
-async function expected({ task, inputs, params, runs = 1 }: Definition): Promise<Values[]> {
-  const { name } = await openDevice('reference')
+const oracleOf = ({ oracle }: Pick<Definition, 'oracle'>) => oracle ?? 'reference'
+
+async function expected(definition: Definition): Promise<Values[]> {
+  const { task, inputs, params, runs = 1 } = definition
+  const { name } = await openDevice(oracleOf(definition))
   await choose(name)
   const run = tasks[task](inputs, params)
   for (let i = 1; i < runs; i++) await run()
@@ -77,10 +80,12 @@ export async function prepare(child: Child, shared: Shared, output: string): Pro
 
 /** How the results differ from what is wanted; null where they do not. */
 export function faultOf(
-  { inputs, results }: Pick<Definition, 'inputs' | 'results'>,
+  definition: Pick<Definition, 'inputs' | 'results' | 'oracle'>,
   got: readonly Values[],
   wanted: readonly Values[],
 ): string | null {
+  const { inputs, results } = definition
+  const oracle = oracleOf(definition)
   if (got.length !== wanted.length) return `gave ${got.length} results where there are ${wanted.length}`
   for (const [i, name] of results.entries()) {
     const before = inputs[name]?.values()
@@ -88,11 +93,11 @@ export function faultOf(
       const move = (values: Values) => Float64Array.from(values, (v, at) => v - before[at]!)
       const error = meanError(move(got[i]!), move(wanted[i]!))
       if (!(error <= ALLOWED_OF_MOVES))
-        return `${name} moves otherwise than on reference, by ${error.toExponential(1)} where ${ALLOWED_OF_MOVES} is allowed`
+        return `${name} moves otherwise than on ${oracle}, by ${error.toExponential(1)} where ${ALLOWED_OF_MOVES} is allowed`
     } else {
       const error = worstError([got[i]!], [wanted[i]!])
       if (!(error <= ALLOWED))
-        return `${name} differs from reference by ${error.toExponential(1)} of the largest value where ${ALLOWED} is allowed`
+        return `${name} differs from ${oracle} by ${error.toExponential(1)} of the largest value where ${ALLOWED} is allowed`
     }
   }
   return null

@@ -28,7 +28,7 @@ interface Contestant {
 }
 
 /**
- * Checks every participant against `reference` and times those that are right, in turn. A work that is compared on
+ * Checks every participant against the work's oracle and times those that are right, in turn. A work that is compared on
  * several threads gives two rows, of the same rounds; who has no threads is left out of the second.
  */
 export async function compare(
@@ -37,7 +37,8 @@ export async function compare(
   rounds: number,
 ): Promise<Row[]> {
   const { name, flops } = definition
-  const threadCounts = [...new Set([1, definition.threads ?? 1])]
+  const more = participants.some(({ threaded }) => threaded) ? (definition.threads ?? 1) : 1
+  const threadCounts = [...new Set([1, more])]
   const contestants = threadCounts.flatMap((threads) =>
     participants
       .filter(({ threaded }) => threads === 1 || threaded)

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import {
   blockUntilReady,
   defaultDevice,
+  getWebGPUDevice,
   init,
   jit,
   lax,
@@ -15,7 +16,7 @@ import { type Computation, serve } from '../compare/serve.ts'
 import type { TaskName } from '../definition.ts'
 import type { Input } from '../inputs.ts'
 
-// jax-js on its WebAssembly backend, jitted. Every function consumes its arguments: `.ref` keeps one for later.
+// jax-js, jitted: `jax.ts wasm|webgpu`, its backend. Every function consumes its arguments: `.ref` keeps one for later.
 
 type Inputs = Readonly<Record<string, Input>>
 type Params = Readonly<Record<string, number>>
@@ -260,16 +261,23 @@ const tasks: Readonly<Record<TaskName, Task>> = {
   addsGradient,
 }
 
-await init('wasm')
-defaultDevice('wasm')
+const backend = process.argv[2] as 'wasm' | 'webgpu'
+if (!(await init(backend)).includes(backend)) throw new Error(`jax-js finds nothing to run ${backend} on.`)
+defaultDevice(backend)
+const gpu = backend === 'webgpu' ? getWebGPUDevice() : null
+const nameOf = ({ vendor, architecture, device }: GPUAdapterInfo) =>
+  [vendor, architecture, device].filter((part) => part !== '').join(' ')
+
 const { dirname } = import.meta
 const { version } = createRequire(import.meta.url)(`${dirname}/node_modules/@jax-js/jax/package.json`) as {
   version: string
 }
 await serve<np.Array>({
-  version: `jax-js ${version}, ${defaultDevice()} (one thread)`,
+  version: `jax-js ${version}, ${backend}${gpu ? `: ${nameOf(gpu.adapterInfo)}` : ' (one thread)'}`,
   compute: (task, inputs, params) => tasks[task](inputs, params),
   sizeOf: (result) => result.size,
   read: (result) => result.ref.data(),
   free: (results) => tree.dispose([...results]),
+  // Its own way to wait copies no bytes, and for none of them anything may have to be computed.
+  ...(gpu ? { wait: () => gpu.queue.onSubmittedWorkDone() } : {}),
 })

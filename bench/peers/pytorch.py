@@ -1,4 +1,4 @@
-"""PyTorch's process: `pytorch.py [threads]`. It speaks bench/compare/protocol.ts on stdin and stdout."""
+"""PyTorch's process: `pytorch.py cpu|cuda threads`. It speaks bench/compare/protocol.ts on stdin and stdout."""
 
 import array
 import json
@@ -10,7 +10,8 @@ import time
 import torch
 import torch.nn.functional as F
 
-THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+DEVICE = sys.argv[1]
+THREADS = int(sys.argv[2])
 
 
 def read(given):
@@ -19,7 +20,7 @@ def read(given):
     with open(given["path"], "rb") as file:
         values.frombytes(file.read())
     dtype = torch.int32 if kind == "i" else torch.float32
-    tensor = torch.frombuffer(values, dtype=dtype).clone()
+    tensor = torch.frombuffer(values, dtype=dtype).to(DEVICE, copy=True)
     return tensor.long() if kind == "i" else tensor.reshape(given["shape"])
 
 
@@ -140,14 +141,16 @@ def step_of(Net):
     def prepare(inputs, params):
         inputs = dict(inputs)
         images, teacher, labels = (inputs.pop(name) for name in ("images", "teacher", "labels"))
-        net = Net()
+        # Every step uploads its batch, as everyone's does.
+        images = images.cpu()
+        net = Net().to(DEVICE)
         # The running statistics start as they are.
         net.load_state_dict(inputs, strict=False)
         optimizer = torch.optim.SGD(net.parameters(), lr=params["lr"], momentum=params["momentum"])
         weight, T = params["ceWeight"], params["temperature"]
 
         def run():
-            logits = net(images.clone())
+            logits = net(images.to(DEVICE, copy=True))
             loss = weight * F.cross_entropy(logits, labels) + (1 - weight) * kl(logits, teacher, T)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -207,6 +210,8 @@ def repeat(run, times):
     start = time.perf_counter()
     for _ in range(times):
         min(run(), key=torch.numel).detach().view(-1)[0].item()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
     return {"ms": (time.perf_counter() - start) * 1000}
 
 
@@ -227,9 +232,20 @@ def say(message):
     print(json.dumps(message), flush=True)
 
 
+def place():
+    if DEVICE == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{THREADS} thread{'s' if THREADS > 1 else ''}, BLAS {blas()}"
+
+
 def main():
     torch.set_num_threads(THREADS)
-    say({"ready": f"PyTorch {torch.__version__}, {THREADS} thread{'s' if THREADS > 1 else ''}, BLAS {blas()}"})
+    if DEVICE == "cuda" and not torch.cuda.is_available():
+        sys.exit(f"PyTorch {torch.__version__} finds no GPU that it can use through CUDA.")
+    # All participants compute in float32: TF32 has 10 bits of it. The fastest convolution is looked for in the warm-up.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    say({"ready": f"PyTorch {torch.__version__}, {place()}"})
     run = None
     for line in sys.stdin:
         request = json.loads(line)

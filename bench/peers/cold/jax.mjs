@@ -2,8 +2,9 @@ import { writeSync } from 'node:fs'
 import { defaultDevice, init, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax'
 import { logits } from './logits.mjs'
 
-await init('wasm')
-defaultDevice('wasm')
+const backend = process.argv[4]
+await init(backend)
+defaultDevice(backend)
 const [student, teacher] = logits().map((values) => np.array(values).reshape([128, 100]))
 const kl = (student, teacher) => {
   const t = teacher.div(4)

@@ -11,7 +11,7 @@ def logits(path):
     values = array.array("f")
     with open(path, "rb") as file:
         values.frombytes(file.read())
-    return torch.frombuffer(values, dtype=torch.float32).reshape(128, 100)
+    return torch.frombuffer(values, dtype=torch.float32).reshape(128, 100).to(sys.argv[3])
 
 
 student, teacher = (logits(path) for path in sys.argv[1:3])
