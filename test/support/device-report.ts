@@ -8,6 +8,8 @@ export interface DeviceReport {
   /** Fixtures of operations and of losses. */
   readonly cases: Tally
   readonly losses: Tally
+  /** Sizes at the limits: right, or refused in a sentence, which is listed with what is skipped. */
+  readonly sizes: Tally
   /** The farthest that the losses of 50 steps lie from those of `reference`, as a multiple of what float32 may grow to. */
   readonly curve: number
   /** The same of the weights after the first step, as a multiple of one step's rounding. */
@@ -43,5 +45,13 @@ export interface Report {
   readonly unfinished: readonly Without[]
 }
 
-export const isClean = ({ ops, cases, losses, curve, step }: DeviceReport): boolean =>
-  [ops, cases, losses].every(({ failed }) => failed.length === 0) && curve <= 1 && step <= 1
+/** All tallies of a device. */
+export const talliesOf = ({ ops, cases, losses, sizes }: DeviceReport): readonly Tally[] => [
+  ops,
+  cases,
+  losses,
+  sizes,
+]
+
+export const isClean = (report: DeviceReport): boolean =>
+  talliesOf(report).every(({ failed }) => failed.length === 0) && report.curve <= 1 && report.step <= 1

@@ -8,6 +8,7 @@ import { deviceLimit } from './fixture-limits.ts'
 import { failures } from './fixture-run.ts'
 import type { Case } from './fixtures.ts'
 import { curveDistance, stepDistance, trainOn, type Wanted, wantedOf } from './kd-training.ts'
+import { asking, leftOut, sizeChecks } from './size-limits.ts'
 import '../../src/index.ts'
 import '../../src/optim/index.ts'
 
@@ -57,6 +58,7 @@ async function suites(opened: Device, options: SuiteOptions): Promise<DeviceRepo
     ops,
     cases: await fixtures(cases.filter((c) => !isLoss(c))),
     losses: await fixtures(cases.filter(isLoss)),
+    sizes: await sizesOn(name, onProgress),
   }
   onProgress(`${name}: ${STEPS} steps`)
   const { losses } = await trainOn(name, STEPS)
@@ -65,6 +67,18 @@ async function suites(opened: Device, options: SuiteOptions): Promise<DeviceRepo
   const step = stepDistance((await trainOn(name, 1)).weights, wanted)
   const seconds = Math.round((performance.now() - start) / 1000)
   return { device: name, precision, description, ...found, curve, step, seconds }
+}
+
+/** Every check of sizes; what is refused on the way counts as passed, and is listed. */
+async function sizesOn(name: string, onProgress: (what: string) => void): Promise<Tally> {
+  const refused = new Set<string>()
+  const checked = await tally(Object.entries(sizeChecks), async ([what, check]) => {
+    onProgress(`${name}: ${what}`)
+    const why = leftOut(what, name)
+    if (why) return { skipped: `${what}: ${why}` }
+    return failing(() => check(asking((words) => refused.add(words))), what)
+  })
+  return { ...checked, skipped: [...checked.skipped, ...refused] }
 }
 
 type Outcome = 'passed' | { readonly failed: string } | { readonly skipped: string }
