@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Compiled, type Handle, openRuntime, type Runtime } from '../src/device/gpujs/runtime.ts'
-import { device, tensor } from '../src/index.ts'
+import { device, full, realize, tensor } from '../src/index.ts'
 import { kldiv } from '../src/losses/index.ts'
 import { Student } from '../src/nn/models/index.ts'
 import { Adam } from '../src/optim/index.ts'
@@ -56,6 +56,22 @@ describe.skipIf(absent)('webgpu', () => {
       expect(counts).toMatchObject({ submissions: 1, reads: 0 })
       // Its two inputs and its loss are not collected yet.
       expect(counts.made).toBeLessThanOrEqual(3)
+    } finally {
+      await device(testDevice)
+    }
+  })
+
+  test('results that nobody keeps do not fill its memory', async () => {
+    await device('webgpu')
+    try {
+      const MiB = 2 ** 18
+      let most = 0
+      // Two buffers a round.
+      for (let i = 0; i < 300; i++) {
+        await realize(full([MiB], 1).add(i))
+        most = Math.max(most, counts.made - counts.destroyed)
+      }
+      expect(most).toBeLessThan(250)
     } finally {
       await device(testDevice)
     }

@@ -41,7 +41,7 @@ export function openCpu({ winograd = true, ...options }: CpuOptions = {}): Devic
       return runtime.memory.f32.slice(at / 4, at / 4 + size)
     },
     release: (buffer) => release(runtime, buffer as Block),
-    relieve: (now) => (now || runtime.memory.pressed ? runtime.memory.relieve() : undefined),
+    relieve: (now) => (now || runtime.memory.pressure.high ? runtime.memory.pressure.relieve() : undefined),
     close: () => runtime.close(),
   }
 }

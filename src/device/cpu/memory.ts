@@ -1,5 +1,5 @@
 import { DeviceError, OutOfMemoryError } from '../../errors.ts'
-import { collectGarbage } from './garbage.ts'
+import { Pressure } from '../pressure.ts'
 import { Heap } from './heap.ts'
 import { CONTROL_BYTES } from './threads-layout.ts'
 import type { MemoryLimits } from './wasm/module.ts'
@@ -18,10 +18,6 @@ const CONSTANT_BYTES = 15 * PAGE
 const CONTROL = CONSTANTS + CONSTANT_BYTES
 const HEAP = CONTROL + CONTROL_BYTES
 
-/** How much `used` may grow, in bytes and in proportion, before garbage is suspected in it. */
-const PRESSURE = 64 * 2 ** 20
-const PRESSURE_GROWTH = 1.5
-
 /**
  * One linear memory for everything on the device: arguments of the routine that runs, pooled constants, words by which
  * threads are controlled, and a heap of blocks.
@@ -37,12 +33,10 @@ export class Memory {
   f32!: Float32Array
   i32!: Int32Array
   u8!: Uint8Array
+  readonly pressure = new Pressure(() => this.used)
   readonly #heap: Heap
   readonly #constants = new Map<string, number>()
   #constantsEnd = CONSTANTS
-  /** The least that was in use since garbage was last collected. */
-  #least = 0
-  #relief: Promise<void> | null = null
 
   constructor(shared: boolean) {
     const { memory, maximum } = reserve(shared)
@@ -73,24 +67,7 @@ export class Memory {
   /** Takes back a block of `bytes` that `allocate` gave. */
   free(at: number, bytes: number): void {
     this.#heap.free(at, bytes)
-    if (this.#heap.used < this.#least) this.#least = this.#heap.used
-  }
-
-  /**
-   * Whether so much more is in use than before that blocks of collected tensors may be among it. They come back in a
-   * turn of the event loop after a collection, and a loop that only awaits what is done already has none: `relieve` it.
-   */
-  get pressed(): boolean {
-    return this.#heap.used > Math.max(this.#least + PRESSURE, this.#least * PRESSURE_GROWTH)
-  }
-
-  /** Has garbage collected: some 5 ms, a few tens where the machine is busy. */
-  relieve(): Promise<void> {
-    this.#relief ??= collectGarbage().then(() => {
-      this.#relief = null
-      this.#least = this.#heap.used
-    })
-    return this.#relief
+    this.pressure.released()
   }
 
   /** The address of 16 constant bytes; equal ones share it. */

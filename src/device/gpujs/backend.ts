@@ -40,8 +40,8 @@ export interface Backend {
   read(value: Value, size: number): Float32Array | Promise<Float32Array>
   release(value: Value): void
   evict(kernel: BuiltKernel): void
-  /** Where calls are queued: waits until the device has caught up, if it is far behind. */
-  catchUp?(): Promise<void> | undefined
+  /** Where the device is far behind, or holds what may be garbage: waits until it has caught up, or has it collected. */
+  relieve?(): Promise<void> | undefined
   /** Why what it runs on is gone for good, and all values with it; null while it is there. */
   lost(): string | null
   close(): Promise<void>

@@ -1,3 +1,4 @@
+import { Pressure } from '../pressure.ts'
 import type { GpuBuffer, GpuDevice } from './library.ts'
 
 const COPY_SRC = 0x0004
@@ -20,7 +21,10 @@ export interface Pooled {
  * use it are submitted, and a new one is cleared by the driver first: handing it on spares both.
  */
 export class BufferPool {
+  readonly pressure = new Pressure(() => this.#used)
   readonly #device: GpuDevice
+  /** Bytes of buffers in use. */
+  #used = 0
   /** By size, those given back last at the end. */
   readonly #idle = new Map<number, Pooled[]>()
   #submission = 0
@@ -31,19 +35,21 @@ export class BufferPool {
 
   /** A buffer for the result of a recorded call: calls run in order, so earlier ones may still be to read it. */
   take(bytes: number): Pooled {
-    return used(this.#idle.get(bytes)?.pop()) ?? this.#make(bytes)
+    return this.#handOut(this.#idle.get(bytes)?.pop() ?? this.#make(bytes))
   }
 
   /** A buffer to write to at once: no call that is not submitted yet knows it. */
   takeSettled(bytes: number): Pooled {
     const idle = this.#idle.get(bytes)
     const oldest = idle?.[0]
-    if (!oldest || oldest.idleSince === this.#submission) return this.#make(bytes)
-    return used(idle.shift())!
+    const settled = oldest && oldest.idleSince !== this.#submission
+    return this.#handOut(settled ? idle.shift()! : this.#make(bytes))
   }
 
   give(pooled: Pooled): void {
     pooled.idleSince = this.#submission
+    this.#used -= pooled.bytes
+    this.pressure.released()
     const idle = this.#idle.get(pooled.bytes)
     if (idle) idle.push(pooled)
     else this.#idle.set(pooled.bytes, [pooled])
@@ -64,13 +70,14 @@ export class BufferPool {
     this.#idle.clear()
   }
 
+  #handOut(pooled: Pooled): Pooled {
+    pooled.idleSince = null
+    this.#used += pooled.bytes
+    return pooled
+  }
+
   #make(bytes: number): Pooled {
     const buffer = this.#device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST })
     return { buffer, bytes, idleSince: null }
   }
-}
-
-function used(pooled: Pooled | undefined): Pooled | undefined {
-  if (pooled) pooled.idleSince = null
-  return pooled
 }

@@ -94,7 +94,8 @@ export async function openBuffers(lib: GpuJs): Promise<Backend> {
     },
     release: (value) => pool.give(value as Pooled),
     evict: (kernel) => kernel.destroy(),
-    catchUp() {
+    relieve() {
+      if (pool.pressure.high) return pool.pressure.relieve()
       if (queued < MOST_QUEUED) return undefined
       queued = 0
       recorder.submit()

@@ -28,7 +28,7 @@ export async function openGpuJs(name: string, mode: GpuMode): Promise<Device> {
     upload: (data) => runtime.upload(data.length === 0 ? nothing : Float32Array.from(data)),
     read: (buffer) => runtime.read(buffer as Handle),
     release: (buffer: DeviceBuffer) => runtime.release(buffer as Handle),
-    relieve: () => runtime.catchUp(),
+    relieve: () => runtime.relieve(),
     get lost() {
       return runtime.lost
     },

@@ -49,8 +49,8 @@ export interface Runtime {
   /** A copy the caller owns. */
   read(handle: Handle): Float32Array | Promise<Float32Array>
   release(handle: Handle): void
-  /** Where the device is far behind what it was asked to do: waits for it. */
-  catchUp(): Promise<void> | undefined
+  /** Where the device is far behind, or holds what may be garbage: waits until it has caught up, or has it collected. */
+  relieve(): Promise<void> | undefined
   close(): Promise<void>
 }
 
@@ -233,8 +233,8 @@ class GpuJsRuntime implements Runtime {
     handle.value = null
   }
 
-  catchUp(): Promise<void> | undefined {
-    return this.#backend.catchUp?.()
+  relieve(): Promise<void> | undefined {
+    return this.#backend.relieve?.()
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { DeviceError } from '../../errors.ts'
 import { breather } from '../breather.ts'
+import { Pressure } from '../pressure.ts'
 import { isSoftware } from './adapter.ts'
 import { type Backend, plainRunner } from './backend.ts'
 import type { Gl, Gl2, GpuJs, Texture } from './library.ts'
@@ -24,12 +25,15 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
     // gpu.js has one class for each rank of output, and refuses another class than an argument's first. The very
     // first result is an upload, which is [x]: all become that.
     const texture = returned as Texture
+    used += bytesOf(texture)
     Flat ??= texture.constructor as new (settings: Texture) => Texture
     if (texture.constructor === Flat) return texture
     const made = new Flat(texture)
     texture.delete()
     return made
   }
+  let used = 0
+  const pressure = new Pressure(() => used)
   let unread = false
   const there = (numbers: Float32Array | null): Float32Array => {
     if (numbers) return numbers
@@ -80,7 +84,12 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       mode === 'webgl2'
         ? readTextureLater(gl() as Gl2, value as Texture, size).then(there)
         : there(readTexture(gl(), value as Texture, size)),
-    release: (value) => (value as Texture).delete(),
+    release(value) {
+      const texture = value as Texture
+      used -= bytesOf(texture)
+      pressure.released()
+      texture.delete()
+    },
     evict(kernel) {
       // Not kernel.destroy(): it deletes textures that handles still share, and takes away the context they need to
       // be released with.
@@ -91,11 +100,14 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       const index = kernel.gpu.kernels.indexOf(kernel)
       if (index >= 0) kernel.gpu.kernels.splice(index, 1)
     },
-    catchUp: breathe,
+    relieve: () => (pressure.high ? pressure.relieve() : breathe()),
     lost: () => (unread || gpu.context?.isContextLost() ? 'its GL context was lost' : null),
     close: () => gpu.destroy(),
   }
 }
+
+/** Each number has a texel of four of them. */
+const bytesOf = ({ size: [width, height] }: Texture): number => width * height * 16
 
 /** Throws why headlessgl is absent. `importGl` loads the package `gl`. */
 export async function assertHeadlessGl(lib: GpuJs, importGl: () => Promise<unknown>): Promise<void> {
