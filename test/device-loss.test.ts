@@ -3,20 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { imagesOf, labelsOf } from '../src/data/batch.ts'
 import { currentDevice } from '../src/device/current.ts'
 import { DeviceError } from '../src/errors.ts'
 import { assign } from '../src/graph/assign.ts'
-import { crossEntropy, device, realize, type Tensor, tensor } from '../src/index.ts'
-import { Student } from '../src/nn/models/index.ts'
-import { SGD } from '../src/optim/index.ts'
-import { Random } from '../src/random.ts'
+import { device, realize, type Tensor, tensor } from '../src/index.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../src/train/checkpoint.ts'
 import { fit } from '../src/train/fit.ts'
 import type { FitState } from '../src/train/fit-state.ts'
 import { testDevice } from './setup.ts'
-import { noise } from './support/noise.ts'
 import { kdgrad } from './support/run-cli.ts'
+import { smallRun } from './support/small-run.ts'
 import { leaveSoftware, loseWebGpu, whyNoWebGpu } from './support/webgpu.ts'
 
 const GONE =
@@ -112,38 +108,9 @@ describe.skipIf(absent)('after webgpu was lost', () => {
 })
 
 describe.skipIf(absent)('a training run whose device is lost', () => {
-  const data = noise(1, 20, 8)
-
-  function run(changes: {
-    onStep?: (step: number) => void
-    onCheckpoint?: (state: FitState) => Promise<void>
-  }) {
-    const student = new Student({ size: 8, classes: 3, channels: [2, 3], seed: 1 })
-    const options = {
-      name: 'test',
-      data,
-      modules: [student],
-      optimizer: new SGD(student.parameters(), { lr: 0.1, momentum: 0.9 }),
-      loss: ({ indices }: { indices: readonly number[] }) => {
-        const { logits } = student.forward(imagesOf(data, indices))
-        const value = crossEntropy(logits, labelsOf(data, indices))
-        return { total: value, terms: { ce: { value, weight: 1 } } }
-      },
-      epochs: 3,
-      batchSize: 5,
-      schedule: () => 0.1,
-      random: new Random(5),
-      checkpointEvery: 3,
-      onStep: ({ step }: { step: number }) => changes.onStep?.(step),
-      onCheckpoint: changes.onCheckpoint,
-    }
-    const weights = () => Promise.all([...student.stateDict().values()].map((t) => t.data()))
-    return { options, weights }
-  }
-
   test('says so, keeps its last checkpoint, and goes on from it on a new device', async () => {
     await device('webgpu')
-    const whole = run({})
+    const whole = smallRun()
     await fit(whole.options)
     const wanted = await whole.weights()
 
@@ -153,8 +120,8 @@ describe.skipIf(absent)('a training run whose device is lost', () => {
       saved.push(await encodeCheckpoint({ finished: [], current }, 'test'))
     }
     let losing: Promise<void> | undefined
-    const cut = run({
-      onStep: (step) => {
+    const cut = smallRun({
+      onStep: ({ step }) => {
         if (step === 8) losing ??= loseWebGpu()
       },
       onCheckpoint,
@@ -166,7 +133,7 @@ describe.skipIf(absent)('a training run whose device is lost', () => {
     const { current } = await decodeCheckpoint(saved[1]!, 'the last', 'test')
     expect(current!.fit.optimizer.steps).toBe(6)
     // The same modules and optimiser, whose values are gone, and new ones.
-    for (const again of [cut, run({})]) {
+    for (const again of [cut, smallRun()]) {
       const { done } = await fit(again.options, current!.fit)
       expect(done).toBe(true)
       expect(await again.weights()).toEqual(wanted)
