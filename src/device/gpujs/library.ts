@@ -51,7 +51,10 @@ export interface BuiltKernel {
   readonly program?: object
   readonly vertShader?: object
   readonly fragShader?: object
+  readonly framebuffer?: object
+  readonly buffer?: object
   readonly texture?: Texture | null
+  readonly kernelArguments?: readonly { destroy(): void }[]
 }
 
 /** A kernel of the mode webgpu; the members are private. */
@@ -113,6 +116,7 @@ export type Gl = Pick<
   | 'framebufferTexture2D'
   | 'readPixels'
   | 'deleteFramebuffer'
+  | 'deleteBuffer'
 >
 
 /** A context of the mode webgl2. */
@@ -124,7 +128,6 @@ export type Gl2 = Gl &
     | 'bindBuffer'
     | 'bufferData'
     | 'getBufferSubData'
-    | 'deleteBuffer'
     | 'fenceSync'
     | 'clientWaitSync'
     | 'deleteSync'

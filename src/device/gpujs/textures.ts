@@ -97,6 +97,10 @@ export function openTextures(lib: GpuJs, mode: 'headlessgl' | 'webgl2'): Backend
       gl().deleteProgram(kernel.program as WebGLProgram)
       gl().deleteShader(kernel.vertShader as WebGLShader)
       gl().deleteShader(kernel.fragShader as WebGLShader)
+      gl().deleteFramebuffer(kernel.framebuffer as WebGLFramebuffer)
+      gl().deleteBuffer(kernel.buffer as WebGLBuffer)
+      // Those of arrays have a texture of their own, those of handles none.
+      for (const argument of kernel.kernelArguments ?? []) argument.destroy()
       const index = kernel.gpu.kernels.indexOf(kernel)
       if (index >= 0) kernel.gpu.kernels.splice(index, 1)
     },
