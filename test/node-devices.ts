@@ -1,28 +1,33 @@
 import { writeFileSync } from 'node:fs'
-import { argv } from 'node:process'
-import { parseArgs } from 'node:util'
+import { count } from '../src/cli/numbers.ts'
 import { deviceNames } from '../src/device/open.ts'
 import { type DeviceReport, isClean, type Report, type Without } from './support/device-report.ts'
 import { suitesOn, wantedTraining } from './support/device-suites.ts'
 import { reportLine, reportPath, versionsOf } from './support/device-table.ts'
 import { readCases } from './support/fixture-files.ts'
+import { flagsOf, listOf } from './support/flags.ts'
 
 // npm run test:devices [-- --devices cpu,webgpu --runs 12 --write]: what test:browser does, on every device of this Node.
 
-const { values } = parseArgs({
-  args: argv.slice(2),
-  options: {
-    devices: { type: 'string', default: deviceNames.join() },
-    runs: { type: 'string', default: '12' },
-    write: { type: 'boolean', default: false },
-  },
-})
+interface Flags {
+  readonly devices: readonly string[]
+  readonly runs: number
+  readonly write: boolean
+}
+
+const flags = await flagsOf<Flags>('test:devices', (command) =>
+  command
+    .description('runs conformance, fixtures and training on devices of this Node')
+    .option('--devices <list>', 'which', listOf('device', deviceNames), deviceNames)
+    .option('--runs <n>', 'drawn cases of each operation', count, 12)
+    .option('--write', 'keeps the results for docs/devices.md', false),
+)
 const cases = readCases('test/fixtures').filter(({ id }) => /^(ops|losses|extreme)\//.test(id))
 const wanted = await wantedTraining()
 const devices: DeviceReport[] = []
 const absent: Without[] = []
-for (const name of values.devices.split(',')) {
-  const found = await suitesOn(name, { cases, runs: Number(values.runs), wanted })
+for (const name of flags.devices) {
+  const found = await suitesOn(name, { cases, runs: flags.runs, wanted })
   if ('absent' in found) {
     absent.push({ device: name, reason: found.absent })
     console.log(`${name}: absent, ${found.absent}`)
@@ -35,12 +40,12 @@ const report: Report = {
   where: `Node ${process.version}`,
   date: new Date().toISOString().slice(0, 10),
   versions: versionsOf('gpu.js', 'webgpu'),
-  runs: Number(values.runs),
+  runs: flags.runs,
   devices,
   absent,
   unfinished: [],
 }
-if (values.write) writeFileSync(reportPath('node'), `${JSON.stringify(report, null, 2)}\n`)
+if (flags.write) writeFileSync(reportPath('node'), `${JSON.stringify(report, null, 2)}\n`)
 const failed = devices.filter((device) => !isClean(device)).length
 console.log(`${devices.length - failed} passed, ${failed} failed, ${absent.length} absent`)
 process.exit(failed === 0 ? 0 : 1)

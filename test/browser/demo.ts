@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { parseArgs } from 'node:util'
 import type { Page } from 'playwright-core'
+import { oneOf } from '../../src/cli/suggest.ts'
+import { deviceNames } from '../../src/device/open.ts'
 import { losses } from '../../src/losses/index.ts'
+import { flagsOf, listOf } from '../support/flags.ts'
 import { launchChromium } from './chromium.ts'
 import { serve } from './serve.ts'
 
@@ -9,14 +11,26 @@ import { serve } from './serve.ts'
 // by keyboard on a phone. `--write` keeps the screenshots in docs/. A loss is picked while another one trains.
 // npm run test:demo -- --device webgl2: only the training at a desk, on that device, and how long the page does not answer.
 
-const { values } = parseArgs({
-  options: {
-    write: { type: 'boolean', default: false },
-    device: { type: 'string' },
-    losses: { type: 'string', default: 'dkd,fitnet,crd,simkd,fsp,tfkd' },
-  },
-})
-const picked = values.losses === 'all' ? [...losses.keys()] : values.losses.split(',')
+interface Flags {
+  readonly write: boolean
+  readonly device?: string
+  readonly losses: readonly string[]
+}
+
+const ids = [...losses.keys()]
+const SOME = ['dkd', 'fitnet', 'crd', 'simkd', 'fsp', 'tfkd']
+const flags = await flagsOf<Flags>('test:demo', (command) =>
+  command
+    .description("uses the page of docs/demo in the system's Chromium")
+    .option('--write', 'keeps the screenshots in docs/', false)
+    .option('--device <name>', 'only trains, on that device', (name) => oneOf('device', name, deviceNames))
+    .option(
+      '--losses <list>',
+      'picked one after the other, or all',
+      (text) => (text === 'all' ? ids : listOf('loss', ids)(text)),
+      SOME,
+    ),
+)
 const browser = await launchChromium()
 const site = await serve('docs/demo', { isolated: false })
 const complaints: string[] = []
@@ -33,7 +47,7 @@ async function open(
 ): Promise<Page> {
   const tab = await browser.newPage(options)
   // GPUs are the processor here, and slow.
-  tab.setDefaultTimeout((values.device ? 40 : 4) * 60_000)
+  tab.setDefaultTimeout((flags.device ? 40 : 4) * 60_000)
   tab.on('pageerror', ({ message }) => complaints.push(message))
   tab.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
   if (catching) await tab.addInitScript(catchDevices)
@@ -77,7 +91,7 @@ async function watchSilence(tab: Page): Promise<() => Promise<number>> {
 }
 
 async function atADesk(): Promise<void> {
-  const device = values.device ?? 'cpu'
+  const device = flags.device ?? 'cpu'
   const tab = await open({ viewport: { width: 1000, height: 1270 }, colorScheme: 'light' })
   const silence = await watchSilence(tab)
   await tab.selectOption('#device', device)
@@ -102,7 +116,7 @@ async function atADesk(): Promise<void> {
   assert.ok(teacher > 85 && alone > 60 && distilled > 70, 'accuracy must rise well above the chance of 10 %')
   assert.ok((await tab.locator('#digits li').count()) > 0)
   assert.equal(await tab.locator('#curves .curve').count(), 2)
-  if (values.write) await tab.screenshot({ path: 'docs/demo-light.png' })
+  if (flags.write) await tab.screenshot({ path: 'docs/demo-light.png' })
   await tab.close()
 }
 
@@ -110,7 +124,7 @@ async function anotherLoss(): Promise<void> {
   const tab = await open({ viewport: { width: 1000, height: 1200 } })
   await tab.selectOption('#device', 'cpu')
   await tab.click('#run')
-  for (const loss of picked) {
+  for (const loss of flags.losses) {
     await tab.selectOption('#loss', loss)
     await studentsLearn(tab, loss)
     const reached = await percent(tab, 'distilled')
@@ -208,11 +222,11 @@ async function onAPhone(): Promise<void> {
   const wide = await tab.evaluate(() => document.documentElement.scrollWidth)
   assert.ok(wide <= 360, `the page is ${wide} pixels wide`)
   const clip = { x: 0, y: 0, width: 360, height: 1500 }
-  if (values.write) await tab.screenshot({ path: 'docs/demo-phone-dark.png', fullPage: true, clip })
+  if (flags.write) await tab.screenshot({ path: 'docs/demo-phone-dark.png', fullPage: true, clip })
   await tab.close()
 }
 
-const parts = values.device ? [atADesk] : [atADesk, anotherLoss, withoutGpu, losingDevices, onAPhone]
+const parts = flags.device ? [atADesk] : [atADesk, anotherLoss, withoutGpu, losingDevices, onAPhone]
 let failed = 0
 for (const part of parts)
   try {

@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs'
-import { argv } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import type { Page as Tab } from 'playwright-core'
+import { count, positive } from '../../src/cli/numbers.ts'
+import { deviceNames } from '../../src/device/open.ts'
 import { type DeviceReport, isClean, type Report, type Without } from '../support/device-report.ts'
 import { wantedTraining } from '../support/device-suites.ts'
 import { reportLine, reportPath, versionsOf } from '../support/device-table.ts'
+import { flagsOf, listOf } from '../support/flags.ts'
 import { launchChromium } from './chromium.ts'
 import type { Page } from './page.ts'
 import { serve } from './serve.ts'
@@ -20,16 +21,27 @@ const PLAIN = 'cpu (page not isolated)'
 /** After so many the loss of a device counts as one that hangs. */
 const MINUTES_OF_LOSS = 2
 
-const { values } = parseArgs({
-  args: argv.slice(2),
-  options: {
-    devices: { type: 'string', default: `cpu,${PLAIN},webgpu,webgl2` },
-    runs: { type: 'string', default: '12' },
-    folders: { type: 'string', default: 'ops,losses,extreme' },
-    minutes: { type: 'string', default: '20' },
-    write: { type: 'boolean', default: false },
-  },
-})
+/** Of test/fixtures: those that the suites run. */
+const FOLDERS = ['ops', 'losses', 'extreme']
+
+interface Flags {
+  readonly devices: readonly string[]
+  readonly runs: number
+  readonly folders: readonly string[]
+  readonly minutes: number
+  readonly write: boolean
+}
+
+const usual = ['cpu', PLAIN, 'webgpu', 'webgl2']
+const flags = await flagsOf<Flags>('test:browser', (command) =>
+  command
+    .description("runs conformance, fixtures and training on devices of the system's Chromium")
+    .option('--devices <list>', 'which', listOf('device', [...deviceNames, PLAIN]), usual)
+    .option('--runs <n>', 'drawn cases of each operation', count, 12)
+    .option('--folders <list>', 'of test/fixtures', listOf('folder', FOLDERS), FOLDERS)
+    .option('--minutes <n>', 'after which a device is not finished', positive, 20)
+    .option('--write', 'keeps the results for docs/devices.md', false),
+)
 
 const browser = await launchChromium()
 const wanted = await wantedTraining()
@@ -37,23 +49,18 @@ const devices: DeviceReport[] = []
 const absent: Without[] = []
 const unfinished: Without[] = []
 const complaints: string[] = []
-for (const name of values.devices.split(',')) {
+for (const name of flags.devices) {
   const site = await serve('test/browser', { isolated: name !== PLAIN })
   const tab = await browser.newPage()
   tab.on('pageerror', (error) => complaints.push(`${name}: ${error.message}`))
   await tab.goto(site.url)
   await tab.waitForFunction(() => 'page' in globalThis)
-  const given = [
-    name === PLAIN ? 'cpu' : name,
-    Number(values.runs),
-    wanted,
-    values.folders.split(','),
-  ] as const
+  const given = [name === PLAIN ? 'cpu' : name, flags.runs, wanted, flags.folders] as const
   const found = await Promise.race([
     tab
       .evaluate((args) => page.suites(...args), given)
       .catch((error: Error) => ({ late: `ended, got "${error.message}"` })),
-    late(tab, Number(values.minutes)),
+    late(tab, flags.minutes),
   ])
   if ('late' in found) {
     unfinished.push({ device: name, reason: found.late })
@@ -79,13 +86,13 @@ const report: Report = {
   where: `Chromium ${browser.version()}`,
   date: new Date().toISOString().slice(0, 10),
   versions: versionsOf('gpu.js'),
-  runs: Number(values.runs),
+  runs: flags.runs,
   devices,
   absent,
   unfinished,
 }
 // Before the browser is closed, which waits for a GPU process that hangs.
-if (values.write) writeFileSync(reportPath('chromium'), `${JSON.stringify(report, null, 2)}\n`)
+if (flags.write) writeFileSync(reportPath('chromium'), `${JSON.stringify(report, null, 2)}\n`)
 await browser.close()
 for (const complaint of complaints) console.log(complaint)
 const clean = devices.filter(isClean).length

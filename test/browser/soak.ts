@@ -1,5 +1,6 @@
-import { parseArgs } from 'node:util'
 import { mebibytes } from '../../bench/memory.ts'
+import { count } from '../../src/cli/numbers.ts'
+import { flagsOf, listOf } from '../support/flags.ts'
 import { launchChromium } from './chromium.ts'
 import type { Counts } from './live.ts'
 import type { Page } from './page.ts'
@@ -10,13 +11,20 @@ import { serve } from './serve.ts'
 
 declare const page: Page
 
-const { values } = parseArgs({
-  options: {
-    devices: { type: 'string', default: 'webgpu,webgl2' },
-    steps: { type: 'string', default: '5000' },
-    batch: { type: 'string', default: '8' },
-  },
-})
+interface Flags {
+  readonly devices: readonly string[]
+  readonly steps: number
+  readonly batch: number
+}
+
+const GPUS = ['webgpu', 'webgl2']
+const flags = await flagsOf<Flags>('soak:browser', (command) =>
+  command
+    .description("trains for long on GPU devices of the system's Chromium, and fails if memory grows")
+    .option('--devices <list>', 'which', listOf('device', GPUS), GPUS)
+    .option('--steps <n>', 'training steps', count, 5000)
+    .option('--batch <n>', 'images of a step', count, 8),
+)
 
 const LOOKS = 10
 const MiB = 2 ** 20
@@ -99,11 +107,11 @@ async function soak(name: string, steps: number, batch: number): Promise<boolean
 const browser = await launchChromium()
 const site = await serve('test/browser', { isolated: false })
 let failed = 0
-for (const name of values.devices.split(',')) {
+for (const name of flags.devices) {
   console.log(
-    `\n${values.steps} steps of S4-8, batch ${values.batch}, on ${name} in Chromium ${browser.version()}`,
+    `\n${flags.steps} steps of S4-8, batch ${flags.batch}, on ${name} in Chromium ${browser.version()}`,
   )
-  const flat = await soak(name, Number(values.steps), Number(values.batch)).catch((error: Error) => {
+  const flat = await soak(name, flags.steps, flags.batch).catch((error: Error) => {
     console.log(error.message)
     return false
   })
