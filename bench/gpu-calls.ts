@@ -1,4 +1,6 @@
+import { Live, watchBuffers } from '../test/support/live-objects.ts'
 import { type Watched, watch } from '../test/support/watch-calls.ts'
+import { classesOfWebGpu } from '../test/support/webgpu.ts'
 
 // What kdgrad asks of WebGPU in Node, counted at the API itself. Numbers of calls, so that any adapter will do, a
 // software one too.
@@ -19,27 +21,20 @@ export type Counts = Readonly<typeof counts>
 
 export const COUNTED = Object.keys(counts) as (keyof Counts)[]
 
-const live = new Map<object, number>()
+let buffers = new Live()
 
 /** Counts from now on. */
 export async function watchCalls(): Promise<void> {
-  // A variable, so that the type checker does not insist on a package that may be absent.
-  const name = 'webgpu'
-  const { globals } = (await import(name)) as { globals: Globals }
-  const { GPUDevice, GPUQueue, GPUBuffer, GPUComputePassEncoder } = globals
-  watch(GPUDevice, 'createBuffer', (_, [settings], made) => {
-    counts['buffers made']++
-    // Held on to: a buffer that is collected and was never destroyed is what is looked for.
-    live.set(made as object, (settings as { size: number }).size)
-  })
-  watch(GPUBuffer, 'destroy', (self) => live.delete(self))
-  watch(GPUBuffer, 'mapAsync', (self) => {
+  const classes = (await classesOfWebGpu()) as Globals
+  buffers = watchBuffers(classes)
+  watch(classes.GPUDevice, 'createBuffer', () => counts['buffers made']++)
+  watch(classes.GPUBuffer, 'mapAsync', (self) => {
     counts['read-backs']++
-    counts['bytes read'] += live.get(self)!
+    counts['bytes read'] += buffers.bytesOf(self)
   })
-  watch(GPUComputePassEncoder, 'dispatchWorkgroups', () => counts.kernels++)
-  watch(GPUQueue, 'submit', () => counts.submissions++)
-  watch(GPUQueue, 'writeBuffer', (_, [, , data]) => {
+  watch(classes.GPUComputePassEncoder, 'dispatchWorkgroups', () => counts.kernels++)
+  watch(classes.GPUQueue, 'submit', () => counts.submissions++)
+  watch(classes.GPUQueue, 'writeBuffer', (_, [, , data]) => {
     counts.writes++
     counts['bytes written'] += (data as ArrayBufferView).byteLength
   })
@@ -53,7 +48,4 @@ export const callsEach = (since: Counts, runs: number): string[] =>
   COUNTED.map((name) => `${Number(((counts[name] - since[name]) / runs).toFixed(2))}`)
 
 /** The buffers that live, and their bytes. */
-export const liveBuffers = (): { readonly count: number; readonly bytes: number } => ({
-  count: live.size,
-  bytes: [...live.values()].reduce((a, b) => a + b, 0),
-})
+export const liveBuffers = (): Pick<Live, 'count' | 'bytes'> => buffers

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { exitCodeOf } from '../src/cli/exit-code.ts'
+import { inOneSentence } from '../src/cli/one-sentence.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import type { Device } from '../src/device/device.ts'
 import { deviceNames, openDevice } from '../src/device/open.ts'
@@ -24,8 +25,6 @@ const command = new Command('bench')
   .argument('[suites...]', `of ${suiteNames.join(', ')}; all where left out`)
   .option('--device <name>', `only this one: auto, ${deviceNames.join(', ')}`)
   .option('--trace', 'which kernels the time goes to, instead of the times')
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
 
 /** The devices to run on; those that are absent are named with the reason. */
 async function present(asked: string | undefined): Promise<Device[]> {
@@ -61,4 +60,4 @@ async function run(asked: readonly string[], { device, trace }: Flags): Promise<
 }
 
 // gpu.js's workers would keep the process alive.
-process.exit(await exitCodeOf(() => command.action(run).parseAsync()))
+process.exit(await exitCodeOf(() => inOneSentence(command).action(run).parseAsync()))

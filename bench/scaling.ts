@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { device as choose, conv2d, vjp } from 'kdgrad'
 import { exitCodeOf } from '../src/cli/exit-code.ts'
+import { inOneSentence } from '../src/cli/one-sentence.ts'
 import { oneOf } from '../src/cli/suggest.ts'
 import { tableText } from '../src/cli/table.ts'
 import { computing } from './computing.ts'
@@ -164,8 +165,6 @@ const command = new Command('bench:scaling')
   .description('how time goes with batch, width and awkward sizes')
   .argument('[tables...]', `of ${tableNames.join(', ')}; all where left out`)
   .option('--device <name>', `of ${HOST_DEVICES.join(', ')}`)
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
 
 async function run(asked: readonly string[], { device }: { device?: string }): Promise<void> {
   for (const name of asked) oneOf('table', name, tableNames)
@@ -175,4 +174,4 @@ async function run(asked: readonly string[], { device }: { device?: string }): P
 }
 
 // gpu.js's workers would keep the process alive.
-process.exit(await exitCodeOf(() => command.action(run).parseAsync()))
+process.exit(await exitCodeOf(() => inOneSentence(command).action(run).parseAsync()))

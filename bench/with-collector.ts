@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import type { Command } from 'commander'
 import { exitCodeOf } from '../src/cli/exit-code.ts'
+import { inOneSentence } from '../src/cli/one-sentence.ts'
 
 /** Runs a command in a node that can be told to collect its garbage, and ends the process with its exit code. */
 export async function runWithCollector(command: Command): Promise<never> {
@@ -9,9 +10,6 @@ export async function runWithCollector(command: Command): Promise<never> {
     const args = ['--expose-gc', ...process.execArgv, ...process.argv.slice(1)]
     process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)
   }
-  command
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
   // gpu.js's workers would keep the process alive.
-  process.exit(await exitCodeOf(() => command.parseAsync()))
+  process.exit(await exitCodeOf(() => inOneSentence(command).parseAsync()))
 }

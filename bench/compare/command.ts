@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { count } from '../../src/cli/numbers.ts'
+import { inOneSentence } from '../../src/cli/one-sentence.ts'
 import { oneOf } from '../../src/cli/suggest.ts'
 import type { Definition } from '../definition.ts'
 import { suites } from '../suites.ts'
@@ -58,7 +59,7 @@ const choicesOf = ({ works }: Comparing) => [
 
 export function commandOf(comparing: Comparing): Command {
   const { name, description, place, usual } = comparing
-  return new Command(name)
+  const command = new Command(name)
     .description(description)
     .option(
       '--works <names...>',
@@ -66,8 +67,7 @@ export function commandOf(comparing: Comparing): Command {
     )
     .option('--peers <names...>', `of ${PEERS[place].join(', ')}; all that are there where left out`)
     .option('--rounds <n>', 'samples of each participant', count, 10)
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+  return inOneSentence(command)
 }
 
 /** @throws KdgradError where a name is unknown. */

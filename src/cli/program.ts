@@ -4,6 +4,7 @@ import { devicesCommand } from './devices.ts'
 import { distillCommand } from './distill.ts'
 import { lossesCommand } from './losses.ts'
 import { modelsCommand } from './models.ts'
+import { inOneSentence } from './one-sentence.ts'
 import { version } from './version.ts'
 
 /** The whole command line. The losses that `argv` names decide which flags `distill` has. */
@@ -16,17 +17,6 @@ export async function programOf(argv: readonly string[]): Promise<Command> {
     .addCommand(modelsCommand())
     .addCommand(devicesCommand())
     .addCommand(dataCommand())
-  for (const command of [program, ...program.commands])
-    command
-      .exitOverride()
-      .showSuggestionAfterError()
-      .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
+  for (const command of [program, ...program.commands]) inOneSentence(command)
   return program
 }
-
-/** Commander's message in the form that all of ours have. */
-const oneSentence = (text: string): string =>
-  `${text
-    .trim()
-    .replace(/^error: /, '')
-    .replace(/\n\(Did you mean (.*)\?\)$/, '. Did you mean $1?')}\n`

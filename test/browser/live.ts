@@ -1,34 +1,5 @@
+import { Live, watchBuffers } from '../support/live-objects.ts'
 import { type Watched, watch } from '../support/watch-calls.ts'
-
-/** GPU objects that were made and not destroyed. They are held on to: one that is merely collected counts as alive. */
-class Live {
-  readonly #bytes = new Map<unknown, number>()
-  #most = 0
-
-  add(made: unknown, bytes = 0): void {
-    this.#bytes.set(made, bytes)
-    this.#most = Math.max(this.#most, this.#bytes.size)
-  }
-
-  remove(gone: unknown): void {
-    this.#bytes.delete(gone)
-  }
-
-  get count(): number {
-    return this.#bytes.size
-  }
-
-  get bytes(): number {
-    return [...this.#bytes.values()].reduce((a, b) => a + b, 0)
-  }
-
-  /** The most at a time since this was last asked for. */
-  takeMost(): number {
-    const most = this.#most
-    this.#most = this.count
-    return most
-  }
-}
 
 /** What lives on a GPU device: each entry is a column in the table of a soak. */
 export interface Counts {
@@ -46,11 +17,7 @@ export const watchGpu = (device: string): (() => Counts) =>
   device === 'webgpu' ? watchWebGpu() : watchWebGl2()
 
 function watchWebGpu(): () => Counts {
-  const buffers = new Live()
-  watch(classNamed('GPUDevice'), 'createBuffer', (_, [settings], made) =>
-    buffers.add(made, (settings as { size: number }).size),
-  )
-  watch(classNamed('GPUBuffer'), 'destroy', (self) => buffers.remove(self))
+  const buffers = watchBuffers({ GPUDevice: classNamed('GPUDevice'), GPUBuffer: classNamed('GPUBuffer') })
   return () => ({ live: { buffers: buffers.count }, most: buffers.takeMost(), bytes: buffers.bytes })
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
+import { inOneSentence } from '../../src/cli/one-sentence.ts'
 import { oneOf } from '../../src/cli/suggest.ts'
 
 /**
@@ -8,12 +9,9 @@ import { oneOf } from '../../src/cli/suggest.ts'
  */
 export async function flagsOf<Flags>(name: string, declare: (command: Command) => Command): Promise<Flags> {
   let flags: Flags | undefined
-  const command = declare(new Command(name))
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
-    .action((given: Flags) => {
-      flags = given
-    })
+  const command = inOneSentence(declare(new Command(name))).action((given: Flags) => {
+    flags = given
+  })
   const code = await exitCodeOf(() => command.parseAsync())
   return flags ?? process.exit(code)
 }

@@ -8,11 +8,11 @@ const STORAGE = 0x0080
 /** Submissions that a buffer waits for its next use before it is destroyed. */
 const PATIENCE = 16
 
-/** A storage buffer, and when it was last given back. */
+/** A hold on a storage buffer, and when it was given back. */
 export interface Pooled {
   readonly buffer: GpuBuffer
   readonly bytes: number
-  /** The submission before which it was given back; null while it is in use. */
+  /** The submission before which that was; null while it is in use. */
   idleSince: number | null
 }
 
@@ -70,14 +70,14 @@ export class BufferPool {
     this.#idle.clear()
   }
 
-  #handOut(pooled: Pooled): Pooled {
-    pooled.idleSince = null
-    this.#used += pooled.bytes
-    return pooled
+  /** A hold of its own: who still has an earlier one sees that it was given back. */
+  #handOut({ buffer, bytes }: Pick<Pooled, 'buffer' | 'bytes'>): Pooled {
+    this.#used += bytes
+    return { buffer, bytes, idleSince: null }
   }
 
-  #make(bytes: number): Pooled {
+  #make(bytes: number): Pick<Pooled, 'buffer' | 'bytes'> {
     const buffer = this.#device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST })
-    return { buffer, bytes, idleSince: null }
+    return { buffer, bytes }
   }
 }

@@ -33,14 +33,19 @@ export class Writer {
   }
 
   step(grid: readonly number[], arrays: readonly Source[], body: string, scalars = 0): Source {
-    const { rounds = Infinity } = this.limits
+    this.#checkRounds(body)
+    this.steps.push({ name: this.name, grid, arrays, scalars, body })
+    return { step: this.steps.length - 1 }
+  }
+
+  #checkRounds(body: string): void {
+    const { rounds } = this.limits
+    if (rounds === undefined) return
     const made = roundsOf(body)
     if (made > rounds)
       throw new DeviceError(
         `${this.name}: this device cuts loops short after ${rounds} rounds, got ${made}. Split the tensor, or use the device 'cpu'.`,
       )
-    this.steps.push({ name: this.name, grid, arrays, scalars, body })
-    return { step: this.steps.length - 1 }
   }
 
   /** An input as elements in order: itself where it is that already, else a copy. */
