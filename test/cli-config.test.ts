@@ -60,14 +60,14 @@ describe('a configuration file', () => {
     expect(metrics('second')).toBe(metrics('first'))
   })
 
-  test('no share at all is none: --val 0, --label-noise 0', async () => {
+  test('0 is none: --val 0, --label-noise 0, --mixup 0', async () => {
     const file = written('recipe.yaml', `${recipe}labelNoise: 0.4\n`)
     const run = async (name: string, ...flags: string[]) => {
       const ended = await kdgrad(['distill', '--config', file, ...flags, '--out', at(name)])
       expect(ended).toMatchObject({ code: 0, err: '' })
       return readFileSync(join(at(name), 'metrics.jsonl'), 'utf8')
     }
-    const none = await run('none', '--epochs', '1', '--val', '0', '--label-noise', '0')
+    const none = await run('none', '--epochs', '1', '--val', '0', '--label-noise', '0', '--mixup', '0')
     expect(none).toBe(readFileSync(join(at('first'), 'metrics.jsonl'), 'utf8'))
     // What it goes on with is what it began with.
     expect(await kdgrad(['distill', '--resume', at('none')])).toMatchObject({ code: 0, err: '' })
@@ -115,6 +115,14 @@ describe('a configuration file', () => {
     ['- epochs\n', /^config: .*bad\.yaml must hold options by name, got a list\./],
     ['dkd: {beta: {deep: 1}}\n', /^config: .*bad\.yaml:1 needs a value, got a nested one for dkd\.beta\./],
     ['resume: runs/a\n', /^config: .*bad\.yaml:1 cannot be set by a file, got runs\/a for resume\./],
+    [
+      'options: {epochs: 3}\nlr: 0.1\n',
+      /^config: .*bad\.yaml:2 has no effect beside options, got lr\. Put it under options\.\n$/,
+    ],
+    [
+      'kdgrad: 0.1.0\nstudent: {model: c16}\nepochs: 4\noptions: {epochs: 3}\n',
+      /^config: .*bad\.yaml:3 has no effect beside options, got epochs\. Put it under options\.\n$/,
+    ],
     ['losses: [dkk]\n', /^losses: there is no dkk\. Did you mean dkd\?/],
     [
       'dkd: {bta: 1}\nlosses: dkd\n',
@@ -210,7 +218,7 @@ describe('resuming', () => {
     for (const [bytes, message] of [
       [readFileSync(at('whole')).subarray(0, 100), /checkpoint\.safetensors .*cut short|claims a header/],
       [Buffer.from('not a checkpoint at all'), /checkpoint\.safetensors/],
-      [edited('"format":"2"', '"format":"0"'), /^checkpoint: .* is of another version, got format 0\. /],
+      [edited('"format":"3"', '"format":"0"'), /^checkpoint: .* is of another version, got format 0\. /],
       [edited('finished', 'finishex'), /^checkpoint: .* is damaged, /],
     ] as const) {
       writeFileSync(checkpoint, bytes)
@@ -319,6 +327,7 @@ describe('a teacher that is trained already', () => {
     ])
     expect(given).toMatchObject({ code: 0, err: '' })
     expect(given.out).toContain('The teacher was trained before: what it has seen is not known.')
+    expect(given.out).toMatch(/│ teacher .*│ +unknown │/)
     const students = (name: string) =>
       readFileSync(join(at(name), 'metrics.jsonl'), 'utf8')
         .split('\n')

@@ -77,6 +77,28 @@ describe('a sum of losses', () => {
   })
 })
 
+describe('a preliminary stage', () => {
+  const stage = async (initRate: number) => {
+    const name = `stage-${initRate}`
+    const flags =
+      `--losses ft --lr 0.01 --schedule constant --batch 5 --init-epochs 3 --ft.initRate ${initRate}`.split(
+        ' ',
+      )
+    const { code, out, err } = await kdgrad([...quick, ...flags, '--out', folder(name)])
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    const rates = metricsOf(name, 'ft').map(({ stage, learningRate }) => [stage, learningRate])
+    expect(rates).toEqual([...Array(3).fill(['ft', initRate * 0.01]), [undefined, 0.01]])
+    return out
+  }
+
+  test('has a learning rate of its own', async () => expect(await stage(0.5)).not.toContain('did not fall'))
+
+  test('that blows up is warned about, though its loss falls from there', async () =>
+    expect(await stage(50)).toMatch(
+      /Warning: the loss of the preliminary stage ft of ft \(seed 0\) did not fall, got \S+ before its first step and \S+ in its last epoch\./,
+    ))
+})
+
 describe('what cannot work is said before anything is trained', () => {
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
     [

@@ -3,6 +3,7 @@ import { losses } from 'kdgrad/losses'
 import { type Model, models } from 'kdgrad/models'
 import { Random } from 'kdgrad/nn'
 import {
+  atRate,
   courseOf,
   type FitOptions,
   fit,
@@ -102,7 +103,7 @@ export async function* stepsOf(
     loss,
     epochs: stage?.epochs ?? training.epochs,
     batchSize: training.batchSize,
-    ...courseOf(training),
+    ...courseOf(atRate(training, stage?.rate ?? 1)),
     random: new Random(seed).fork(stage ? `batches of ${stage.id}` : 'batches'),
   }
   let arrive: (progress: StepProgress) => void

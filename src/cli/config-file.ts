@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import type { Command, Option } from 'commander'
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml'
 import { UsageError } from '../errors.ts'
-import { ConfigNodes } from './config-nodes.ts'
+import { ConfigNodes, type Entry } from './config-nodes.ts'
 import { kebab } from './kebab.ts'
+import { REPORTED } from './resolved-config.ts'
 import { unknownName } from './suggest.ts'
 
 /** A value that a configuration file gives to an option. */
@@ -20,7 +21,7 @@ export interface Setting {
  * loss under its name. Aliases are followed, and `<<` merges. The `config.json` of a run's folder is one too: its
  * `options` are read.
  *
- * @throws UsageError where it cannot be read, naming the line.
+ * @throws UsageError where it cannot be read, or has settings beside `options`, naming the line.
  */
 export function readConfig(path: string): Setting[] {
   const lines = new LineCounter()
@@ -38,7 +39,20 @@ export function readConfig(path: string): Setting[] {
     )
   const nodes = new ConfigNodes(document, placeOf)
   const options = nodes.followed(contents.get('options'))
-  return settingsIn(isMap(options) ? options : contents, '', nodes)
+  if (!isMap(options)) return settingsIn(contents, '', nodes)
+  checkBeside(nodes.entriesOf(contents))
+  return settingsIn(options, '', nodes)
+}
+
+/** Only what a run writes may stand beside `options`: a setting there would have no effect. */
+function checkBeside(entries: readonly Entry[]): void {
+  const written = entries.some(({ name }) => name === 'kdgrad')
+  const known: readonly string[] = ['options', ...(written ? ['kdgrad', ...REPORTED] : [])]
+  const other = entries.find(({ name }) => !known.includes(name))
+  if (other)
+    throw new UsageError(
+      `config: ${other.place} has no effect beside options, got ${other.name}. Put it under options.`,
+    )
 }
 
 function textOf(path: string): string {

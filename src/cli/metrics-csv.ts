@@ -1,7 +1,7 @@
 import type { RunRecord } from '../train/experiment.ts'
 import type { EpochMetrics } from '../train/fit.ts'
 
-const COLUMNS = ['epoch', 'loss', 'learningRate', 'testAccuracy', 'validationAccuracy'] as const
+const COLUMNS = ['epoch', 'loss', 'firstLoss', 'learningRate', 'testAccuracy', 'validationAccuracy'] as const
 
 /** The metrics of finished runs as CSV (RFC 4180), a line per epoch; the losses of terms have a column each. */
 export function metricsCsv(finished: readonly RunRecord[]): string {

@@ -26,7 +26,7 @@ export function tableOf(
     spread(r.gain, 'se'),
     spread(r.gainOverBest, 'se'),
     r.seconds.toFixed(1),
-    String(r.images),
+    String(r.images ?? 'unknown'),
   ])
   const data = whoSawWhat(rows, train, studentImages)
   const many =
@@ -44,7 +44,8 @@ function whoSawWhat(rows: readonly SummaryRow[], { name, size }: Dataset, images
   const own = `Of the ${size} images of ${name}, every student, alone or distilled, has seen ${images < size ? share : 'all'}.`
   const teacher = rows.find(({ row }) => row === 'teacher')
   if (!teacher) return `No method has a teacher. ${own}`
-  if (teacher.images === 0) return `The teacher was trained before: what it has seen is not known. ${own}`
+  if (teacher.images === undefined)
+    return `The teacher was trained before: what it has seen is not known. ${own}`
   return `The teacher has seen all ${size} images of ${name}; every student, alone or distilled, ${share}.`
 }
 

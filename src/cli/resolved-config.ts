@@ -8,12 +8,23 @@ import { settingsInForce, type Training } from '../train/training.ts'
 import type { DistillFlags } from './distill.ts'
 import { version } from './version.ts'
 
+/** What `config.json` holds beside `options` and the version: what they came to, for reading alone. */
+export const REPORTED = [
+  'node',
+  'sources',
+  'data',
+  'device',
+  'teacher',
+  'student',
+  'seeds',
+  'methods',
+] as const
+
 /** What `config.json` holds. */
-export interface ResolvedConfig {
+export type ResolvedConfig = {
   readonly kdgrad: string
   readonly options: Readonly<Record<string, unknown>>
-  readonly [more: string]: unknown
-}
+} & Readonly<Record<(typeof REPORTED)[number], unknown>>
 
 /** What only the same experiment, under the same version, has: a checkpoint is bound to it. */
 export const experimentText = ({ kdgrad, options }: ResolvedConfig): string =>

@@ -54,7 +54,7 @@ export function addTrainingOptions(command: Command, who: 'student' | 'teacher',
       `what ${of} epochs make of the images: ${augmentationNames.join(', ')}, with sizes as in crop:4,flip`,
       (text) => text.split(',').map((entry) => entry.trim()),
     )
-    .option(`${flag('mixup')} <alpha>`, `mixes ${of} images, by shares of Beta(alpha, alpha)`, positive)
+    .option(`${flag('mixup')} <alpha>`, `mixes ${of} images, by shares of Beta(alpha, alpha)`, nonNegative)
     .option(`${flag('lr')} <rate>`, `${of} learning rate`, positive, defaults.lr)
     .addOption(
       new Option(`${flag('optimizer')} <name>`, `${of} optimiser`).choices(optimizerNames).default('adam'),
@@ -116,7 +116,7 @@ export function trainingOf(flags: TrainingFlags, epochs: number): Training {
     steps,
     batchSize: flags.batch,
     augment,
-    mixup,
+    mixup: mixup || undefined,
     learningRate: flags.lr,
     optimizer,
     momentum,

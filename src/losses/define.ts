@@ -34,6 +34,8 @@ export type Given<N extends Need> = Batch<N> & {
 export interface Preliminary<N extends Need, P, O> {
   /** How many epochs; 0 leaves it out. */
   epochs(params: P): number
+  /** Its learning rate as a multiple of the student's. Default: 1. */
+  rate?(params: P): number
   /** What it minimises. Default: the loss itself. */
   objective?(batch: Given<N>, params: P, own: O): Tensor
 }
@@ -129,6 +131,7 @@ export interface Prepared {
 
 export interface PreparedPreliminary {
   readonly epochs: number
+  readonly rate: number
   objective(batch: AnyBatch): Tensor
 }
 
@@ -246,6 +249,7 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
       layers: sizes.layers,
       preliminary: preliminary && {
         epochs: preliminary.epochs(all),
+        rate: preliminary.rate?.(all) ?? 1,
         objective: bound(all, own, (...of) => preliminary.objective?.(...of) ?? formula(...of)),
       },
       predict: predict && ((batch: AnyBatch) => predict(givenOf(batch, all), all, own)),

@@ -6,7 +6,7 @@ import type { ExperimentState, RunRecord } from './experiment.ts'
 import type { AverageState, Best, FitState } from './fit-state.ts'
 
 /** Raised where older files can no longer be read. */
-const FORMAT = '2'
+const FORMAT = '3'
 
 /** What names of tensors begin with in the file. */
 const PARTS = ['held', 'optimizer', 'average', 'best'] as const

@@ -17,7 +17,7 @@ import {
 import { type Method, needsTeacher } from './method.ts'
 import { judgedOnly, trained } from './run.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
-import type { Training } from './training.ts'
+import { atRate, type Training } from './training.ts'
 
 /** The student alone is also trained at these multiples of the rate, so that nobody takes a better step for distillation. */
 const RATES = [1, 0.5, 2] as const
@@ -89,7 +89,7 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
     if (!signal?.aborted && !augment?.length && mixup === undefined)
       known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
-      const training = { ...experiment.student, learningRate: experiment.student.learningRate * factor }
+      const training = atRate(experiment.student, factor)
       const student = experiment.makeStudent(seed)
       await run({ row: aloneRow(factor), seed }, prepare(hard, student, data, seed, training), data, training)
       if (factor === 1 && !signal?.aborted) known.formerSelf = await logitsOf(student, data)

@@ -51,7 +51,8 @@ export interface RunRecord extends RunName {
   /** Of the epoch with the highest validation accuracy, where there is a validation set. */
   readonly best?: Omit<Best, 'tensors'>
   readonly seconds: number
-  readonly images: number
+  /** How many it has seen; unknown where it was trained before. */
+  readonly images?: number
 }
 
 export interface RunResult extends RunRecord {

@@ -66,6 +66,8 @@ export interface EpochMetrics extends Partial<Judgement> {
   readonly loss: number
   /** The same of each term before its weight, and the weight it had, where there are several. */
   readonly terms?: Readonly<Record<string, TermLoss>>
+  /** Loss of the very first step, before anything was learnt: in the first epoch alone. */
+  readonly firstLoss?: number
   /** Of the last step. */
   readonly learningRate: number
 }
@@ -229,6 +231,7 @@ class Fit {
     const metrics = {
       epoch: this.#epoch,
       ...this.#sums.means(),
+      ...(this.#epoch === 1 ? { firstLoss: this.#sums.state.first } : {}),
       // Not the optimiser's: that of a run which goes on here has not been set yet.
       learningRate: schedule(optimizer.steps - 1, this.#steps, this.history),
       ...judgement,

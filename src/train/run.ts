@@ -17,7 +17,7 @@ import type { Best } from './fit-state.ts'
 import type { Judge } from './judge.ts'
 import type { StepPick } from './supplies.ts'
 import type { Trainee } from './trainee.ts'
-import { courseOf, epochsOn, optimizerOf, type Training } from './training.ts'
+import { atRate, courseOf, epochsOn, optimizerOf, type Training } from './training.ts'
 
 /** One run with its preliminary stages; undefined where it was ended early. */
 export async function trained(
@@ -35,7 +35,12 @@ export async function trained(
   const seconds = () => (performance.now() - begun) / 1000
   const stages: StageRecord[] = [...(current?.stages ?? [])]
   const perEpoch = Math.ceil(data.size / training.batchSize)
-  const stage = (run: RunName, epochs: number, loss: (pick: StepPick) => Combined, judge?: Judge) => {
+  const stage = (
+    run: RunName,
+    { epochs, rate = 1 }: { readonly epochs: number; readonly rate?: number },
+    loss: (pick: StepPick) => Combined,
+    judge?: Judge,
+  ) => {
     const steps = judge ? training.steps : undefined
     observer.onRun?.(run, steps ?? epochs * perEpoch)
     return fit(
@@ -49,7 +54,7 @@ export async function trained(
         epochs,
         steps,
         batchSize: training.batchSize,
-        ...courseOf(training),
+        ...courseOf(atRate(training, rate)),
         random: new Random(run.seed).fork(run.stage ? `batches of ${run.stage}` : 'batches'),
         ...(judge ? { averaging: training.averaging, patience: training.patience } : {}),
         checkpointEvery,
@@ -66,14 +71,14 @@ export async function trained(
   // A stage before the one that is gone on with is over: what it left is in the modules.
   const over = trainee.preliminary.findIndex(({ id }) => id === current?.run.stage)
   const left = current ? (over < 0 ? [] : trainee.preliminary.slice(over)) : trainee.preliminary
-  for (const { id, epochs, loss } of left) {
-    const { history, done } = await stage({ ...name, stage: id }, epochs, loss)
+  for (const { id, loss, ...course } of left) {
+    const { history, done } = await stage({ ...name, stage: id }, course, loss)
     if (!done) return undefined
     stages.push({ stage: id, history })
   }
   const epochs = epochsOn(training, data.size)
   const judge = { predict: trainee.predict, test, validation, every: evaluateEvery }
-  const { history, best, done } = await stage(name, epochs, trainee.loss, judge)
+  const { history, best, done } = await stage(name, { epochs }, trainee.loss, judge)
   const accuracy = history.at(-1)?.testAccuracy
   if (!done || accuracy === undefined) return undefined
   return {
@@ -104,5 +109,5 @@ export async function judgedOnly(
   trainee.student.loadStateDict(weights)
   trainee.student.eval()
   const [accuracy] = Object.values(await accuraciesOf(trainee.predict, test))
-  return { ...name, trainee, history: [], stages: [], accuracy: accuracy!, seconds: 0, images: 0 }
+  return { ...name, trainee, history: [], stages: [], accuracy: accuracy!, seconds: 0 }
 }

@@ -25,8 +25,8 @@ export interface SummaryRow {
   readonly gainOverBest?: Mean
   /** Training time of one run. */
   readonly seconds: number
-  /** Training images it has seen. */
-  readonly images: number
+  /** Training images it has seen; unknown where it was trained before. */
+  readonly images?: number | undefined
   readonly seeds: number
 }
 

@@ -7,6 +7,8 @@ export interface TermLoss {
 /** Sums over an epoch so far, as plain numbers. */
 export interface SumsState {
   readonly samples: number
+  /** Loss of its first step. */
+  readonly first: number
   readonly loss: number
   readonly terms: Readonly<Record<string, TermLoss>>
 }
@@ -15,7 +17,7 @@ export interface SumsState {
 export class Sums {
   #state: SumsState
 
-  constructor(state: SumsState = { samples: 0, loss: 0, terms: {} }) {
+  constructor(state: SumsState = { samples: 0, first: 0, loss: 0, terms: {} }) {
     this.#state = state
   }
 
@@ -28,9 +30,10 @@ export class Sums {
   }
 
   add(value: number, terms: Readonly<Record<string, TermLoss>>, count: number): void {
-    const { samples, loss, terms: before } = this.#state
+    const { samples, first, loss, terms: before } = this.#state
     this.#state = {
       samples: samples + count,
+      first: samples === 0 ? value : first,
       loss: loss + value * count,
       terms: Object.fromEntries(
         Object.entries(terms).map(([id, term]) => [

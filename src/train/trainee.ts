@@ -25,6 +25,8 @@ export interface Trainee {
   readonly preliminary: readonly {
     readonly id: string
     readonly epochs: number
+    /** Its learning rate as a multiple of the student's. */
+    readonly rate: number
     loss(pick: StepPick): Combined
   }[]
   /** The tensors that a stage's loss has a gradient in: what its optimiser gets. */
@@ -89,6 +91,7 @@ export function traineeOf({ id, terms }: Method, options: TraineeOptions): Train
           {
             id,
             epochs: preliminary.epochs,
+            rate: preliminary.rate,
             loss: (pick: StepPick) => single(id, preliminary.objective(make(pick))),
           },
         ]

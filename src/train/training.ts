@@ -134,6 +134,12 @@ export type ScheduleName = keyof typeof schedules
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[]
 export const scheduleNames = Object.keys(schedules) as ScheduleName[]
 
+/** The same at so many times its learning rate. */
+export const atRate = (training: Training, factor: number): Training => ({
+  ...training,
+  learningRate: factor * training.learningRate,
+})
+
 /** The optimiser's and the schedule's settings, defaults written out; nothing of what they do not look at. */
 export function settingsInForce(training: Training): Partial<Training> {
   const { optimizer, schedule = 'cosine', momentum, weightDecay, warmupSteps, milestones } = training

@@ -134,7 +134,7 @@ describe('ft', () => {
   test('first trains the paraphraser alone, and then the translator alone', async () => {
     const prepared = ft.prepare(batch)
     const { own, preliminary } = prepared
-    expect(preliminary).toMatchObject({ epochs: 30 })
+    expect(preliminary).toMatchObject({ epochs: 30, rate: 0.2 })
     const parameters = own.namedParameters()
     for (const { name, moves } of await gradientsOf(preliminary!.objective(batch), parameters))
       expect([name, moves]).toEqual([name, name.startsWith('paraphraser')])

@@ -15,7 +15,7 @@ import { onlyLayer } from '../parts/only-layer.ts'
  *     form 'flat':       Q(F) = F flattened, of length 1
  *
  * The paraphraser P is the encoder of an auto-encoder that makes k C_t channels of the teacher's last map. It learns to
- * reconstruct that map in a stage of its own and is then left alone. The translator T makes as many of the student's map
+ * reconstruct that map in a stage of its own, at `initRate` times the student's learning rate, and is then left alone. The translator T makes as many of the student's map
  * and learns with the student.
  */
 export const ft = defineLoss(
@@ -33,6 +33,10 @@ export const ft = defineLoss(
       p2: positive(1, 'paper and RepDistiller'),
       k: share(0.5, 'paper and RepDistiller: channels of a factor for each of the teacher'),
       initEpochs: whole(30, 'RepDistiller'),
+      initRate: positive(
+        0.2,
+        'RepDistiller: 0.01 where the student has 0.05; at its whole rate it can diverge',
+      ),
     },
     layers: 'last map',
     mix: { weight: 200, ce: 1 },
@@ -52,6 +56,7 @@ export const ft = defineLoss(
     },
     preliminary: {
       epochs: ({ initEpochs }) => initEpochs,
+      rate: ({ initRate }) => initRate,
       objective: ({ layers: [last] }, _, { adapters: { paraphraser } }) =>
         mseLoss(paraphraser.forward(last!.teacher), last!.teacher),
     },
