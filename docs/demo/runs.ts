@@ -55,7 +55,7 @@ export interface Run {
 export function runOf(
   method: Method,
   student: Model,
-  options: Pick<TraineeOptions, 'data' | 'teacher' | 'teacherLogits' | 'formerSelfLogits' | 'seed'>,
+  options: Pick<TraineeOptions, 'data' | 'teacher' | 'teacherLogits' | 'formerSelf' | 'seed'>,
   training: Training,
   turned?: () => Turned,
 ): Run {

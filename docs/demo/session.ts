@@ -79,7 +79,7 @@ async function* training(on: Device, { loss, seed, turned }: Choice): Turns {
         data: few,
         teacher,
         teacherLogits: () => knows,
-        formerSelfLogits: () => formerSelf ?? new Float32Array(knows.length),
+        formerSelf: () => formerSelf ?? new Float32Array(knows.length),
         seed,
       },
       recipe.student,
@@ -125,7 +125,7 @@ async function* training(on: Device, { loss, seed, turned }: Choice): Turns {
 async function* taught(train: Dataset, test: Dataset, seed: number, on: string): Turns<Model> {
   const teacher = newTeacher(seed)
   const none = () => new Float32Array(train.size * train.classes)
-  const options = { data: train, teacher, teacherLogits: none, formerSelfLogits: none, seed }
+  const options = { data: train, teacher, teacherLogits: none, formerSelf: none, seed }
   const run = runOf(methodOf('ce'), teacher, options, recipe.teacher)
   for await (const { step, steps } of stepsOf(run))
     yield {

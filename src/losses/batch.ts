@@ -58,7 +58,7 @@ export interface Supplies {
   readonly index: Tensor<'int'>
   readonly trainingSet: TrainingSet
   readonly progress: Progress
-  /** The same samples, augmented in another, stronger way. */
+  /** The same samples, augmented anew, or in a stronger way. */
   readonly view: { readonly student: Side; readonly teacher?: Side | undefined }
   /** Other samples of the same classes, one for each. */
   readonly partner: Side

@@ -10,7 +10,18 @@ export type Part = (typeof PARTS)[number]
 export const PARTS = ['adapters', 'state', 'preliminary', 'predict'] as const
 
 /** What a specification can say. */
-const ENTRIES = ['title', 'paper', 'formula', 'variant', 'defaults', 'needs', 'layers', 'mix', ...PARTS]
+const ENTRIES = [
+  'title',
+  'paper',
+  'formula',
+  'variant',
+  'defaults',
+  'needs',
+  'strongView',
+  'layers',
+  'mix',
+  ...PARTS,
+]
 
 /** Whether these are plain defaults, none of which has the name of an entry of a specification. */
 export const isSettings = (given: object): given is Settings =>

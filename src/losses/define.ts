@@ -53,6 +53,8 @@ export interface Spec<D extends Parameters, N extends Need, A extends Adapters, 
   readonly defaults?: D
   /** What it cannot do without besides the student. Default: the teacher. */
   readonly needs?: readonly N[]
+  /** Whether its second view is augmented more strongly than the first. Default: as the first. */
+  readonly strongView?: boolean
   /** The features that it compares; makes `layers` a parameter, by which others can be named. */
   readonly layers?: LayerKind
   /** The weights that it is trained with. Default: 1 and 1. */
@@ -85,6 +87,7 @@ export interface AnyLoss {
   readonly defaults: Settings
   readonly parameters: Parameters
   readonly needs: readonly Need[]
+  readonly strongView: boolean
   readonly layers: LayerKind | undefined
   readonly mix: Mix
   readonly about: { readonly [K in 'title' | 'paper' | 'formula' | 'variant']: string | undefined }
@@ -265,6 +268,7 @@ function make(id: string, spec: AnySpec, formula: AnyFormula): AnyLoss {
     defaults,
     parameters,
     needs,
+    strongView: spec.strongView ?? false,
     layers,
     mix,
     about: { title, paper, formula: line, variant },

@@ -16,6 +16,7 @@ import {
 } from './experiment.ts'
 import { type Method, needsTeacher } from './method.ts'
 import { judgedOnly, trained } from './run.ts'
+import type { KnownLogits } from './supplies.ts'
 import { type Trainee, traineeOf } from './trainee.ts'
 import { atRate, type Training } from './training.ts'
 
@@ -86,13 +87,14 @@ export async function distill(experiment: Experiment, options: DistillOptions = 
     const data = studentDataOf(experiment, seed)
     // The teacher never changes; where it sees the same images every epoch, once is enough.
     const { augment, mixup } = experiment.student
-    if (!signal?.aborted && !augment?.length && mixup === undefined)
-      known.teacher = await logitsOf(teacher, data)
+    const same = !augment?.length && mixup === undefined
+    if (!signal?.aborted && same) known.teacher = await logitsOf(teacher, data)
     for (const factor of RATES) {
       const training = atRate(experiment.student, factor)
       const student = experiment.makeStudent(seed)
       await run({ row: aloneRow(factor), seed }, prepare(hard, student, data, seed, training), data, training)
-      if (factor === 1 && !signal?.aborted) known.formerSelf = await logitsOf(student, data)
+      if (factor === 1 && !signal?.aborted)
+        known.formerSelf = same ? await logitsOf(student, data) : student.eval()
     }
     for (const method of methods) {
       if (signal?.aborted) return finished
@@ -123,10 +125,10 @@ export function checkExperiment(experiment: Experiment): void {
   for (const method of [hard, ...methods]) prepare(method, makeStudent(seed), data, seed, experiment.student)
 }
 
-/** Logits that do not change any more, for the images that the students of a seed get. */
+/** What does not change any more, for the images that the students of a seed get. */
 interface Known {
-  teacher?: Float32Array
-  formerSelf?: Float32Array
+  teacher?: KnownLogits
+  formerSelf?: KnownLogits | Model
 }
 
 /** Makes trainees, with what all of them share. Logits that are not known yet count as 0. */
@@ -144,7 +146,7 @@ function preparer(experiment: Experiment, teacher: Model, known: Known) {
       student,
       teacher,
       teacherLogits: () => known.teacher ?? unknown(),
-      formerSelfLogits: () => known.formerSelf ?? unknown(),
+      formerSelf: () => known.formerSelf ?? unknown(),
       augment: augmentationOf(augment, data),
       mixup,
       random: new Random(seed).fork('supplies'),

@@ -1,7 +1,7 @@
-import { type Augmentation, viewPixels } from '../data/augment.ts'
+import { type Augmentation, viewPixels, viewsOf } from '../data/augment.ts'
 import { labelsOf } from '../data/batch.ts'
 import { type Dataset, subset } from '../data/dataset.ts'
-import { partnersOf, strongViews } from '../data/views.ts'
+import { partnersOf, secondView } from '../data/views.ts'
 import type { AnyBatch, Need, Progress, Side, Supplies } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { tapped } from '../nn/taps.ts'
@@ -20,11 +20,14 @@ export interface Sources {
   readonly teacher: Model
   /** Stand in for a forward pass where nothing but the logits is needed. */
   readonly teacherLogits: () => KnownLogits
-  readonly formerSelfLogits: () => KnownLogits
+  /** The network itself, in evaluation mode, where its images differ from epoch to epoch. */
+  readonly formerSelf: () => KnownLogits | Model
   /** Layers to be tapped in each network. */
   readonly taps: { readonly student: readonly string[]; readonly teacher: readonly string[] }
   /** Whether more of the teacher than its logits is looked at. */
   readonly teacherFeatures: boolean
+  /** Whether a second view is stronger than the first. */
+  readonly strongView: boolean
   /** What an epoch makes of its images; as they are where left out. */
   readonly augment: Augmentation | undefined
   /** Mixes the images of a step, by shares drawn from Beta(mixup, mixup); they stay single where left out. */
@@ -62,8 +65,9 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
   index: (_, { indices }) => tensor(Int32Array.from(indices)),
   trainingSet: ({ data: { size, classes, labels } }) => ({ size, classes, labels }),
   progress: (_, { progress }) => progress,
-  view: ({ data, student, teacher, taps, random }, { indices, progress }) => {
-    const images = strongViews(data, indices, random.fork('views').fork(progress.epoch))
+  view: ({ data, student, teacher, taps, augment, strongView, random }, { indices, progress }) => {
+    const distort = secondView(data, augment, strongView)
+    const images = viewsOf(data, indices, distort, random.fork('views').fork(progress.epoch))
     return {
       student: tapped(student, images, taps.student),
       teacher: tapped(teacher, images, taps.teacher),
@@ -75,9 +79,12 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
     return tapped(student, imagesFor(sources, partners, progress), taps.student)
   },
   peer: ({ peer, taps }, { images }) => tapped(peer!, images, taps.student),
-  formerSelf: ({ formerSelfLogits, data }, { indices }) => ({
-    logits: rowsOf(formerSelfLogits(), indices, data.classes),
-  }),
+  formerSelf: ({ formerSelf, data }, { indices, images }) => {
+    const before = formerSelf()
+    return before instanceof Float32Array
+      ? { logits: rowsOf(before, indices, data.classes) }
+      : before.forward(images)
+  },
 }
 
 /**

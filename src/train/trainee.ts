@@ -34,7 +34,7 @@ export interface Trainee {
   readonly predict: Predict
 }
 
-export interface TraineeOptions extends Omit<Sources, 'taps' | 'teacherFeatures' | 'peer'> {
+export interface TraineeOptions extends Omit<Sources, 'taps' | 'teacherFeatures' | 'strongView' | 'peer'> {
   /** Makes another student of the same architecture, for methods that train two. */
   readonly makePeer: () => Model
   readonly batchSize: number
@@ -64,6 +64,7 @@ export function traineeOf({ id, terms }: Method, options: TraineeOptions): Train
       teacher: [...new Set(named.flatMap((taps) => (needs.has('teacher') ? taps.teacher : [])))],
     },
     teacherFeatures: terms.some(({ loss }) => loss.layers) || FEATURES.some((need) => needs.has(need)),
+    strongView: terms.some(({ loss }) => loss.strongView),
   }
   const make = (pick: StepPick) => batchOf(sources, needs, pick)
   const [first, last] = sampleSteps(data, batchSize)

@@ -1,40 +1,67 @@
 import { describe, expect, test } from 'vitest'
 import type { Dataset } from '../../src/data/dataset.ts'
-import { glyphs } from '../../src/data/index.ts'
-import { partnersOf, strongViews } from '../../src/data/views.ts'
+import {
+  type Augmentation,
+  compose,
+  glyphs,
+  horizontalFlip,
+  randAugment,
+  viewsOf,
+} from '../../src/data/index.ts'
+import { partnersOf, secondView } from '../../src/data/views.ts'
 import { Random } from '../../src/random.ts'
 
 const { train } = glyphs({ train: 30, test: 1 })
 const epoch = (n: number) => new Random(7).fork(n)
 const pixels = (view: { host: unknown }) => Array.from(view.host as Float32Array)
 
-describe('strong views', () => {
-  test('are a function of sample and epoch, whoever else is in the batch', () => {
-    const alone = pixels(strongViews(train, [4], epoch(1)))
-    const among = pixels(strongViews(train, [9, 4, 2], epoch(1)))
-    expect(among.slice(784, 2 * 784)).toEqual(alone)
-    expect(pixels(strongViews(train, [4], epoch(2)))).not.toEqual(alone)
-  })
+const viewOf = (augment: Augmentation, n: number, data: Dataset = train) =>
+  pixels(viewsOf(data, [n], augment, epoch(1)))
+const image = train.images.subarray(4 * 784, 5 * 784)
+/** Without what RandAugment must know of them. */
+const { normalisation: _, ...unknown } = train
+const flip = horizontalFlip({ p: 1 })
+const flipped = viewOf(flip, 4)
 
-  test('are the image shifted, with a square cut out', () => {
-    const image = train.images.subarray(4 * 784, 5 * 784)
-    const empty = image.reduce((a, b) => Math.min(a, b))
-    const view = pixels(strongViews(train, [4], epoch(1)))
+describe('second views', () => {
+  /** Whether a view is the image `from` shifted by up to four, with a square of seven cut out. */
+  const shiftedAndCut = (view: readonly number[], from: ArrayLike<number>) => {
+    const empty = Array.from(from).reduce((a, b) => Math.min(a, b))
     const shifts = Array.from({ length: 9 }, (_, k) => k - 4)
     const same = (dy: number, dx: number) =>
       view.every((value, i) => {
         const [y, x] = [Math.floor(i / 28) + dy, (i % 28) + dx]
         const inside = y >= 0 && y < 28 && x >= 0 && x < 28
-        return value === empty || (inside && value === image[y * 28 + x])
+        return value === empty || (inside && value === from[y * 28 + x])
       })
-    expect(shifts.some((dy) => shifts.some((dx) => same(dy, dx)))).toBe(true)
-    expect(view.filter((value) => value === empty).length).toBeGreaterThanOrEqual(7 * 7)
-  })
-})
+    return (
+      shifts.some((dy) => shifts.some((dx) => same(dy, dx))) &&
+      view.filter((value) => value === empty).length >= 7 * 7
+    )
+  }
 
-test('strong views of narrow images are possible', () => {
-  const narrow: Dataset = { ...train, images: new Float32Array(30 * 28 * 6), shape: [1, 28, 6] }
-  expect(strongViews(narrow, [0, 1], epoch(1)).shape).toEqual([2, 1, 28, 6])
+  test('are shifted, with a square cut out, where nothing is augmented', () =>
+    expect(shiftedAndCut(viewOf(secondView(train, undefined, false), 4), image)).toBe(true))
+
+  test('are the augmentation drawn anew, where there is one', () =>
+    expect(secondView(train, flip, false)).toBe(flip))
+
+  test('have RandAugment behind it, where they are to be strong', () => {
+    const rand = randAugment({ normalisation: train.normalisation!, count: 2, magnitude: 10 })
+    expect(viewOf(secondView(train, undefined, true), 4)).toEqual(viewOf(rand, 4))
+    expect(viewOf(secondView(train, flip, true), 4)).toEqual(viewOf(compose(flip, rand), 4))
+    expect(viewOf(rand, 4)).not.toEqual(Array.from(image))
+  })
+
+  test('are shifted and cut instead, where the bytes are not known', () => {
+    expect(shiftedAndCut(viewOf(secondView(unknown, undefined, true), 4), image)).toBe(true)
+    expect(shiftedAndCut(viewOf(secondView(unknown, flip, true), 4), flipped)).toBe(true)
+  })
+
+  test('of narrow images are possible', () => {
+    const narrow: Dataset = { ...unknown, images: new Float32Array(30 * 28 * 6), shape: [1, 28, 6] }
+    expect(viewOf(secondView(narrow, undefined, true), 0, narrow)).toHaveLength(28 * 6)
+  })
 })
 
 describe('partners', () => {

@@ -227,7 +227,7 @@ const CASES: readonly (readonly [call: () => unknown, kind: string, message: str
   [
     () => defineLoss('misspelt', untyped({ need: ['labels'] }), () => z),
     'ValueError',
-    'misspelt: a specification has no entry of that name, got need. It has title, paper, formula, variant, defaults, needs, layers, mix, adapters, state, preliminary, predict; plain numbers, texts and booleans are defaults.',
+    'misspelt: a specification has no entry of that name, got need. It has title, paper, formula, variant, defaults, needs, strongView, layers, mix, adapters, state, preliminary, predict; plain numbers, texts and booleans are defaults.',
   ],
   [
     () => defineLoss('needy', untyped({ needs: ['lables'] }), () => z),

@@ -31,7 +31,7 @@ function traineeFor(id: string) {
     student: new Student({ ...options, channels: [2, 3], seed: 1 }),
     teacher,
     teacherLogits: () => known,
-    formerSelfLogits: () => known,
+    formerSelf: () => known,
     makePeer: () => new Student({ ...options, channels: [2, 3], seed: 4 }),
     augment: undefined,
     random: new Random(5),

@@ -28,7 +28,7 @@ function traineeFor(id: string, mixed: Pick<TraineeOptions, 'mixup'> = { mixup: 
       teacher,
       // Those of the images as they are: on mixed ones nobody may look at them.
       teacherLogits: () => new Float32Array(24).fill(Number.NaN),
-      formerSelfLogits: () => new Float32Array(24),
+      formerSelf: () => new Float32Array(24),
       makePeer: () => new Student({ ...options, channels: [2, 3], seed: 4 }),
       augment: undefined,
       random: new Random(5),

@@ -29,7 +29,7 @@ function setting(loss: AnyLoss, weights: Readonly<Record<string, number>>): Trai
       student: models.get('s4-8')!({ seed: 1 }),
       teacher,
       teacherLogits: () => known,
-      formerSelfLogits: () => known,
+      formerSelf: () => known,
       makePeer: () => models.get('s4-8')!({ seed: 3 }),
       augment: undefined,
       random: new Random(4),

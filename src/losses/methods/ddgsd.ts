@@ -14,7 +14,8 @@ import { sumOf } from '../parts/sums.ts'
  *
  * Holds the cross-entropy of both views and needs no teacher. Other features may be named by `layers`; their terms add up.
  *
- * There is no code by the authors. Self-KD-Lib detaches both targets as here, but halves the cross-entropy once more and
+ * There is no code by the authors. Each view is a pass of its own, whose batch normalisation sees it alone; Self-KD-Lib
+ * passes both as one batch. It detaches both targets as here, but halves the cross-entropy once more and
  * takes the mean of f over features as well, so that only one number per view is compared; its T is 4.
  */
 export const ddgsd = defineLoss(

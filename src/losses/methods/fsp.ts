@@ -30,7 +30,7 @@ export const fsp = defineLoss(
     defaults: {
       adapter: flag(false, 'not published; without it unequal channels are refused'),
       initEpochs: whole(30, 'RepDistiller'),
-      initWeight: positive(50, "RepDistiller's run script"),
+      initWeight: positive(1, 'RepDistiller: its stage leaves out the 50 of its run script'),
     },
     layers: 'maps and stem',
     mix: { weight: 0, ce: 1 },

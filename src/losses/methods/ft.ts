@@ -35,7 +35,7 @@ export const ft = defineLoss(
       initEpochs: whole(30, 'RepDistiller'),
       initRate: positive(
         0.2,
-        'RepDistiller: 0.01 where the student has 0.05; at its whole rate it can diverge',
+        'RepDistiller, for ResNets and WRNs: 0.01 where the student has 0.05; at the whole rate it can diverge',
       ),
     },
     layers: 'last map',

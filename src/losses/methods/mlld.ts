@@ -32,7 +32,7 @@ export const mlld = defineLoss(
     formula:
       'weighted sum over T, 3, 5, 2, 6 and two views of τ² KL, |qᵀq - pᵀp|² / C, |qqᵀ - ppᵀ|² / N, + strongCe CE(strong)',
     variant:
-      "form 'published': the authors' code, quirks included; form 'meant': masks pick samples and classes, all terms of the strong view",
+      "form 'published': the authors' code, quirks included; form 'meant': masks pick samples and classes, all terms of the strong view. The authors halve the learning rate that others have",
     defaults: {
       temperature: positive(4, "the authors' code, CIFAR-100"),
       instanceWeight: nonNegative(0.9, "the authors' code, CIFAR-100: KD_WEIGHT"),
@@ -42,6 +42,7 @@ export const mlld = defineLoss(
       form: choice('published', ['published', 'meant'], "the authors' code"),
     },
     needs: ['teacher', 'labels', 'view'],
+    strongView: true,
     mix: { weight: 1, ce: 0.1 },
   },
   ({ student, teacher, view, labels }, { temperature, form, ...weights }) => {
