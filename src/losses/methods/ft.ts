@@ -15,8 +15,8 @@ import { onlyLayer } from '../parts/only-layer.ts'
  *     form 'flat':       Q(F) = F flattened, of length 1
  *
  * The paraphraser P is the encoder of an auto-encoder that makes k C_t channels of the teacher's last map. It learns to
- * reconstruct that map in a stage of its own, at `initRate` times the student's learning rate, and is then left alone. The translator T makes as many of the student's map
- * and learns with the student.
+ * reconstruct that map in a stage of its own, at `initRate` times the student's learning rate, and is then left alone. The
+ * translator T makes as many of the student's map and learns with the student.
  */
 export const ft = defineLoss(
   'ft',
