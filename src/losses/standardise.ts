@@ -55,6 +55,7 @@ export function standardised<P extends Settings, N extends Need>(
       ...about,
       defaults: { ...loss.parameters, ...defaults } as Record<string, Parameter>,
       needs: loss.needs,
+      strongView: loss.strongView,
       mix,
       ...(loss.owns && { adapters: prepared }),
     },

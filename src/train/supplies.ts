@@ -1,7 +1,7 @@
 import { type Augmentation, viewPixels, viewsOf } from '../data/augment.ts'
 import { labelsOf } from '../data/batch.ts'
 import { type Dataset, subset } from '../data/dataset.ts'
-import { partnersOf, secondView } from '../data/views.ts'
+import { partnersOf } from '../data/views.ts'
 import type { AnyBatch, Need, Progress, Side, Supplies } from '../losses/index.ts'
 import type { Model } from '../nn/models/model.ts'
 import { tapped } from '../nn/taps.ts'
@@ -26,8 +26,8 @@ export interface Sources {
   readonly taps: { readonly student: readonly string[]; readonly teacher: readonly string[] }
   /** Whether more of the teacher than its logits is looked at. */
   readonly teacherFeatures: boolean
-  /** Whether a second view is stronger than the first. */
-  readonly strongView: boolean
+  /** What makes the second view of an image, where one is needed. */
+  readonly secondView: Augmentation | undefined
   /** What an epoch makes of its images; as they are where left out. */
   readonly augment: Augmentation | undefined
   /** Mixes the images of a step, by shares drawn from Beta(mixup, mixup); they stay single where left out. */
@@ -65,9 +65,8 @@ const suppliers: { readonly [K in Need]: (sources: Sources, step: Step) => Suppl
   index: (_, { indices }) => tensor(Int32Array.from(indices)),
   trainingSet: ({ data: { size, classes, labels } }) => ({ size, classes, labels }),
   progress: (_, { progress }) => progress,
-  view: ({ data, student, teacher, taps, augment, strongView, random }, { indices, progress }) => {
-    const distort = secondView(data, augment, strongView)
-    const images = viewsOf(data, indices, distort, random.fork('views').fork(progress.epoch))
+  view: ({ data, student, teacher, taps, secondView, random }, { indices, progress }) => {
+    const images = viewsOf(data, indices, secondView!, random.fork('views').fork(progress.epoch))
     return {
       student: tapped(student, images, taps.student),
       teacher: tapped(teacher, images, taps.teacher),

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.ts'
+import { secondView } from '../data/views.ts'
 import { ValueError } from '../errors.ts'
 import { grad } from '../graph/grad.ts'
 import { type Combined, combine, type Need, type Prepared, tapsOf } from '../losses/index.ts'
@@ -34,7 +35,7 @@ export interface Trainee {
   readonly predict: Predict
 }
 
-export interface TraineeOptions extends Omit<Sources, 'taps' | 'teacherFeatures' | 'strongView' | 'peer'> {
+export interface TraineeOptions extends Omit<Sources, 'taps' | 'teacherFeatures' | 'secondView' | 'peer'> {
   /** Makes another student of the same architecture, for methods that train two. */
   readonly makePeer: () => Model
   readonly batchSize: number
@@ -64,7 +65,13 @@ export function traineeOf({ id, terms }: Method, options: TraineeOptions): Train
       teacher: [...new Set(named.flatMap((taps) => (needs.has('teacher') ? taps.teacher : [])))],
     },
     teacherFeatures: terms.some(({ loss }) => loss.layers) || FEATURES.some((need) => needs.has(need)),
-    strongView: terms.some(({ loss }) => loss.strongView),
+    secondView: needs.has('view')
+      ? secondView(
+          data,
+          options.augment,
+          terms.some(({ loss }) => loss.strongView),
+        )
+      : undefined,
   }
   const make = (pick: StepPick) => batchOf(sources, needs, pick)
   const [first, last] = sampleSteps(data, batchSize)

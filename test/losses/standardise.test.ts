@@ -132,6 +132,11 @@ describe('standardised', () => {
       return sameLoss(mine(batch), mlld({ ...plainBatch(batch), view }), batch)
     }))
 
+  test('asks for as strong a second view as the loss inside', () => {
+    expect(standardised(mlld, { id: 'mine' }).strongView).toBe(true)
+    expect(standardised(dkd, { id: 'mine' }).strongView).toBe(false)
+  })
+
   test('has the adapters of the loss inside, and trains them', () =>
     check(async (batch) => {
       const mine = standardised(ctkd, { id: 'mine' }).prepare(batch)

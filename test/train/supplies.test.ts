@@ -10,6 +10,7 @@ import { noise } from '../support/noise.ts'
 const data = noise(1, 12, 8)
 const model = (seed: number) => new Student({ size: 8, classes: 3, channels: [2, 3], seed }).eval()
 const [student, teacher, before] = [model(1), model(2), model(3)]
+const halves = horizontalFlip({ p: 0.5 })
 const pick = { indices: [0, 3, 5, 8], progress: { epoch: 1, epochs: 2, step: 0 } }
 
 async function suppliedOf(changes: Partial<Sources>) {
@@ -22,8 +23,8 @@ async function suppliedOf(changes: Partial<Sources>) {
     formerSelf: () => before,
     taps: { student: [], teacher: [] },
     teacherFeatures: false,
-    strongView: false,
-    augment: horizontalFlip({ p: 0.5 }),
+    secondView: halves,
+    augment: halves,
     random: new Random(4),
     ...changes,
   }
